@@ -1,0 +1,51 @@
+"""What a document holds, whatever its type: edited in place, read as a delta or as text."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Self
+
+from collab.ot.delta import Delta
+
+
+class Content(ABC):
+    """The content of a document at one revision. Lengths and positions are in units."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """The length in UTF-16 code units; an embed counts 1."""
+
+    @abstractmethod
+    def apply(self, delta: Delta) -> None:
+        """Apply an edit, at a cost that follows the edit's size and not the document's.
+
+        Raises InvalidOperation, and changes nothing, when the edit reaches past the end (a plain
+        retain too), has a boundary inside a character, or is not for this type of document.
+        """
+
+    @abstractmethod
+    def delta(self) -> Delta:
+        """Return the whole as a delta of inserts."""
+
+    @abstractmethod
+    def pieces(self) -> Iterator[str]:
+        """Yield the plain text in pieces that never cut a character. Embeds are left out.
+
+        Do not edit before the last piece is taken; `copy` first if you need to.
+        """
+
+    def text(self) -> str:
+        """Return the plain text. Embeds are left out."""
+        return "".join(self.pieces())
+
+    @abstractmethod
+    def copy(self) -> Self:
+        """Return an independent copy, which shares the chunks that neither changes."""
+
+    @abstractmethod
+    def checksum(self) -> int:
+        """Return the CRC-32 by which two copies of a document are compared."""

@@ -1,0 +1,157 @@
+"""Rich text as chunks of runs: texts with attributes, and embeds."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Self
+
+from collab.ot import attributes as formats
+from collab.ot.canonical import canonical
+from collab.ot.chunks import FILL, LARGE, Chunked, past_end
+from collab.ot.combine import cut_out
+from collab.ot.delta import Delta
+from collab.ot.errors import InvalidOperation
+from collab.ot.parts import Part, is_insert, join_inserts, size
+from collab.ot.units import cuts_pair, refuse_nul, to_text
+
+Runs = list[Part]
+"""Inserts, neighbouring texts of equal attributes joined. Never changed in place."""
+
+RUNS_FILL = 32
+"""Runs in a fresh chunk."""
+
+RUNS_LARGE = 64
+"""A chunk with more runs is divided."""
+
+
+class RichContent(Chunked[Runs]):
+    """The content of a document of type `richtext`: any inserts, any attributes."""
+
+    __slots__ = ()
+
+    def __init__(self, delta: Delta | None = None) -> None:
+        parts = delta.parts if delta is not None else []
+        if not all(map(is_insert, parts)):
+            raise InvalidOperation("A document is made of inserts only.")
+        for part in parts:
+            _check_insert(part)
+        super().__init__(self._divide(parts))
+
+    def apply(self, delta: Delta) -> None:
+        """Apply an edit; see Content.apply."""
+        edits: list[tuple[int, int, Runs]] = []
+        position = 0
+        fresh: Runs = []
+        for part in delta.parts:
+            if is_insert(part):
+                _check_insert(part)
+                if not fresh:
+                    self._check_boundary(position)
+                    edits.append((position, 0, fresh))
+                fresh.append(part)
+                continue
+            length = size(part)
+            if type(part) is int and part > 0:
+                position += length
+                if position > self._length:
+                    raise past_end(position, self._length)
+            else:
+                self._check_boundary(position)
+                self._check_boundary(position + length)
+                if type(part) is int:
+                    if fresh:
+                        edits.pop()
+                    edits.append((position, length, fresh))
+                else:
+                    edits.append((position, length, self._restyled(position, length, part)))
+                position += length
+            fresh = []
+        for place, deleted, runs in reversed(edits):
+            self._replace(place, deleted, runs)
+
+    def _restyled(self, position: int, length: int, part: Part) -> Runs:
+        """Return the runs of a range with a retain's attributes put on them."""
+        assert type(part) is tuple
+        restyled: Runs = []
+        for runs in self._read(position, position + length):
+            for run in runs:
+                content, old = run if type(run) is tuple else (run, None)
+                assert not isinstance(content, (tuple, int))
+                new = formats.compose(old, part[1])
+                restyled.append((content, new) if new or type(content) is dict else content)
+        return restyled
+
+    def delta(self) -> Delta:
+        """Return the whole as a delta of inserts."""
+        return Delta.of_parts(self._join(list(self._walk())))
+
+    def pieces(self) -> Iterator[str]:
+        """Yield the plain text in pieces that never cut a character. Embeds are left out."""
+        for runs in self._walk():
+            for run in runs:
+                content = run[0] if type(run) is tuple else run
+                if type(content) is str:
+                    yield to_text(content)
+
+    def copy(self) -> Self:
+        """Return an independent copy, which shares the chunks."""
+        copy = object.__new__(type(self))
+        copy._share(self)
+        return copy
+
+    def checksum(self) -> int:
+        """Return the CRC-32 of the delta's canonical JSON as UTF-16LE."""
+        return zlib.crc32(canonical(self.delta().ops).encode("utf-16-le"))
+
+    def _size(self, chunk: Runs) -> int:
+        return sum(map(size, chunk))
+
+    def _part(self, chunk: Runs, start: int, end: int) -> Runs:
+        return cut_out(chunk, start, end)
+
+    def _join(self, chunks: list[Runs]) -> Runs:
+        joined: Runs = []
+        join_inserts([run for runs in chunks for run in runs], joined)
+        return joined
+
+    def _divide(self, chunk: Runs) -> list[Runs]:
+        if not self._large(chunk):
+            return [chunk]
+        pieces: list[Runs] = []
+        piece: Runs = []
+        units = 0
+        for run in chunk:
+            done, length = 0, size(run)
+            while done < length:
+                until = min(length, done + FILL - units)
+                content = run[0] if type(run) is tuple else run
+                if type(content) is str and cuts_pair(content, until):
+                    until += 1
+                piece.extend(cut_out([run], done, until))
+                units += until - done
+                done = until
+                if units >= FILL or len(piece) >= RUNS_FILL:
+                    pieces.append(piece)
+                    piece, units = [], 0
+        if piece:
+            pieces.append(piece)
+        return pieces
+
+    def _large(self, chunk: Runs) -> bool:
+        return len(chunk) > RUNS_LARGE or self._size(chunk) > LARGE
+
+    def _cuts_pair(self, chunk: Runs, at: int) -> bool:
+        for run in chunk:
+            length = size(run)
+            if at < length:
+                content = run[0] if type(run) is tuple else run
+                return type(content) is str and cuts_pair(content, at)
+            at -= length
+        return False
+
+
+def _check_insert(part: Part) -> None:
+    content = part[0] if type(part) is tuple else part
+    if type(content) is str:
+        refuse_nul(content)

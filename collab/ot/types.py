@@ -1,0 +1,75 @@
+"""The types of documents: which inserts and attributes each admits, and how its content is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from collab.ot.content import Content
+from collab.ot.delta import Delta
+from collab.ot.errors import InvalidOperation
+from collab.ot.richtext import RichContent
+from collab.ot.text import TextContent
+from collab.ot.units import refuse_nul
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentType:
+    """A type of document. Register one of your own to bring another kind of content."""
+
+    name: str
+    make: Callable[[Delta | None], Content]
+    """Makes the content of a document from a delta of inserts, or an empty one from None."""
+
+    admit: Callable[[Delta], None]
+    """Raises InvalidOperation when a delta has an insert or an attribute that is not admitted."""
+
+    def validate(self, delta: Delta) -> None:
+        """Raise InvalidOperation when this type does not admit what a delta inserts or changes."""
+        self.admit(delta)
+
+    def content(self, delta: Delta | None = None) -> Content:
+        """Return the content that `delta`, inserts only, describes; an empty one without it."""
+        return self.make(delta)
+
+
+_types: dict[str, DocumentType] = {}
+
+
+def register(type: DocumentType) -> None:
+    """Add a type. Raises ValueError when another of its name is there."""
+    if _types.setdefault(type.name, type) != type:
+        raise ValueError(f"There is a document type {type.name!r} already.")
+
+
+def document_type(name: str) -> DocumentType:
+    """Return the type of that name. Raises LookupError, with a sentence, when there is none."""
+    found = _types.get(name)
+    if found is None:
+        raise LookupError(
+            f"There is no document type {name!r:.80}; there are: {', '.join(sorted(_types))}."
+        )
+    return found
+
+
+def _admit_text(delta: Delta) -> None:
+    for part in delta.parts:
+        if type(part) is str:
+            refuse_nul(part)
+        elif type(part) is not int:
+            raise InvalidOperation("A text document has no attributes and no embeds.")
+
+
+def _admit_rich_text(delta: Delta) -> None:
+    for part in delta.parts:
+        content = part[0] if type(part) is tuple else part
+        if type(content) is str:
+            refuse_nul(content)
+        elif type(content) is dict and len(content) != 1:
+            raise InvalidOperation(
+                f"An embed has exactly one key, which names its type; not {len(content)}."
+            )
+
+
+register(DocumentType("text", TextContent, _admit_text))
+register(DocumentType("richtext", RichContent, _admit_rich_text))

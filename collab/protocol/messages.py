@@ -1,0 +1,172 @@
+"""The messages on the wire. ``docs/protocol.md`` describes them for strangers.
+
+A text frame is a JSON array of messages; a message is an object whose ``type`` names it.
+Lengths and positions are UTF-16 code units, times are seconds since 1970 (UTC).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+VERSION = 1
+"""Of the protocol; ``hello`` names the one the client speaks."""
+
+
+class _Message(Struct, tag_field="type", omit_defaults=True):
+    pass
+
+
+# From the client.
+
+
+class Hello(_Message, tag="hello"):
+    """The first message of a connection.
+
+    A client that comes back names itself (``client`` with the ``secret`` it was given) and
+    the last ``revision`` it has seen of the ``epoch``; it is then told only what it missed.
+    """
+
+    protocol: int
+    client: str | None = None
+    secret: str | None = None
+    revision: int | None = None
+    epoch: str | None = None
+
+
+class Operation(_Message, tag="operation"):
+    """An edit: ``delta`` made on ``revision``, the client's ``sequence``-th (from 1)."""
+
+    revision: int
+    sequence: int
+    delta: Any
+
+
+class Message(_Message, tag="message"):
+    """A plugin's own channel, both ways."""
+
+    plugin: str
+    data: Any = None
+
+
+class Mismatch(_Message, tag="mismatch"):
+    """The client's content at ``revision`` has another checksum than the server announced."""
+
+    revision: int
+    checksum: int
+
+
+class Ping(_Message, tag="ping"):
+    """Answered by ``pong``: browsers can't see WebSocket pings."""
+
+
+ClientMessage = Hello | Operation | Message | Mismatch | Ping
+
+
+# From the server.
+
+
+class Committed(Struct, omit_defaults=True):
+    """Operation number ``revision`` of a document, as it stands in the log."""
+
+    revision: int
+    client: str
+    sequence: int
+    author: str
+    time: float
+    delta: Raw
+    """JSON of the delta, which applies to ``revision - 1``."""
+
+
+class User(Struct, omit_defaults=True):
+    """Who somebody is, as far as others are told."""
+
+    id: str
+    name: str
+    color: str
+    """``#rrggbb``"""
+
+
+class Welcome(_Message, tag="welcome"):
+    """Answers ``hello``. Carries either ``content`` or ``operations``, up to ``revision``."""
+
+    protocol: int
+    session: str
+    client: str
+    secret: str
+    epoch: str
+    document: dict[str, Any]
+    """``id``, ``title``, ``type``."""
+    user: User
+    permissions: list[str]
+    """``read``, ``write``."""
+    revision: int
+    sequence: int
+    """The last of this client's sequence numbers that is committed; 0 when none is."""
+    limits: dict[str, int]
+    content: Raw | UnsetType = UNSET
+    operations: list[Committed] | UnsetType = UNSET
+
+
+class Operations(_Message, tag="operations"):
+    """What was committed, in order. The author knows its own by (client, sequence)."""
+
+    operations: list[Committed]
+
+
+class Checksum(_Message, tag="checksum"):
+    """The checksum of the content at ``revision``; a client that differs starts afresh."""
+
+    revision: int
+    value: int
+
+
+class Document(_Message, tag="document"):
+    """The document's own data changed (its title)."""
+
+    title: str
+
+
+class Error(_Message, tag="error"):
+    """Something was refused. ``sequence`` names the operation it was about."""
+
+    code: str
+    message: str
+    retry: bool = False
+    retry_after: float | None = None
+    sequence: int | None = None
+
+
+class Goodbye(_Message, tag="goodbye"):
+    """The server ends the connection; come back after ``retry_after`` seconds, null: don't."""
+
+    code: str
+    message: str
+    retry_after: float | None = None
+
+
+class Pong(_Message, tag="pong"):
+    """Answers ``ping``."""
+
+
+ServerMessage = (
+    Welcome | Operations | Checksum | Document | Message | Error | Goodbye | Pong
+)
+
+encode = msgspec.json.Encoder().encode
+"""One message as JSON bytes; a frame joins them in brackets."""
+
+_decode_client = msgspec.json.Decoder(list[ClientMessage]).decode
+_decode_server = msgspec.json.Decoder(list[ServerMessage]).decode
+
+
+def decode_client(data: str | bytes) -> list[ClientMessage]:
+    """What a client sent. Raises ``msgspec.DecodeError`` or its ``ValidationError``."""
+    return _decode_client(data)
+
+
+def decode_server(data: str | bytes) -> list[ServerMessage]:
+    """What a server sent. Raises ``msgspec.DecodeError`` or its ``ValidationError``."""
+    return _decode_server(data)
