@@ -1,0 +1,79 @@
+"""What a room needs from the floors above it: readers to send to, and somebody to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from collab.ot import Delta
+from collab.protocol.errors import ErrorCode
+from collab.protocol.frames import Frame
+from collab.protocol.messages import User
+from collab.storage.port import StoredOperation
+
+if TYPE_CHECKING:
+    from collab.rooms.room import Room
+
+
+class Session(Protocol):
+    """One connection to one document. The web floor implements it over a WebSocket."""
+
+    id: str
+    client: str
+    """The client id its operations carry; it decides ties and names the sender."""
+    user: User
+    permissions: frozenset[str]
+
+    def send(self, frame: Frame) -> None:
+        """Put a frame on its way. Never waits and never raises; who can't keep up is let go."""
+
+    def end(
+        self, code: ErrorCode, sentence: str | None = None, retry_after: float | None = None
+    ) -> None:
+        """Say goodbye and close. ``retry_after`` seconds: when to come back; None: don't."""
+
+
+class RoomObserver(Protocol):
+    """What happens to rooms. Nothing here may block or raise, save `before`."""
+
+    @property
+    def vets(self) -> bool:
+        """Whether `before` has to be asked about every operation."""
+
+    async def before(self, room: Room, session: Session | None, delta: Delta) -> Delta:
+        """An operation about to be ordered; returns what to take instead.
+
+        ``delta`` applies to the newest ordered revision. Raises `CollabError` to refuse it.
+        """
+
+    def opened(self, room: Room) -> None: ...
+    def closed(self, room: Room) -> None: ...
+    def joined(self, room: Room, session: Session) -> None: ...
+    def changed(self, room: Room, session: Session) -> None: ...
+    def left(self, room: Room, session: Session) -> None: ...
+    def message(self, room: Room, session: Session, plugin: str, data: Any) -> None: ...
+
+    def committed(
+        self, room: Room, operations: Sequence[StoredOperation], deltas: Sequence[Delta]
+    ) -> None:
+        """Consecutive operations are on disk and were sent; ``deltas`` are their values."""
+
+
+class Quiet:
+    """The observer that does nothing: rooms without plugins."""
+
+    vets = False
+
+    async def before(self, room: Room, session: Session | None, delta: Delta) -> Delta:
+        return delta
+
+    def opened(self, room: Room) -> None: ...
+    def closed(self, room: Room) -> None: ...
+    def joined(self, room: Room, session: Session) -> None: ...
+    def changed(self, room: Room, session: Session) -> None: ...
+    def left(self, room: Room, session: Session) -> None: ...
+    def message(self, room: Room, session: Session, plugin: str, data: Any) -> None: ...
+
+    def committed(
+        self, room: Room, operations: Sequence[StoredOperation], deltas: Sequence[Delta]
+    ) -> None: ...

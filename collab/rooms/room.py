@@ -1,0 +1,519 @@
+"""One open document: who is there, what order the operations get, what everybody is told.
+
+Revisions live in three places at most. *Ordered*: applied to the live content, waiting for
+the journal or on its way to the disk. *Committed*: on disk and sent to everybody; readers,
+newcomers and plugins see nothing else. *Recent*: the last committed ones, kept so that a
+connection that was away for a moment resumes without a look into the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from collab.ot import (
+    Authority,
+    Content,
+    Delta,
+    DocumentType,
+    ForgottenRevision,
+    InvalidOperation,
+    UnknownRevision,
+)
+from collab.protocol import errors, messages
+from collab.protocol.errors import CollabError
+from collab.protocol.frames import Frame
+from collab.protocol.settings import Settings
+from collab.rooms.journal import Journal, Ordered
+from collab.rooms.port import RoomObserver, Session
+from collab.storage.port import DocumentRecord, Loaded, Snapshot, Store, StoredOperation
+
+log = logging.getLogger(__name__)
+
+RECENT = 2048
+"""Committed operations kept in memory; a base revision older than that is too slow."""
+
+SNAPSHOT_EVERY = 500
+"""Operations between snapshots of a small document."""
+
+SNAPSHOT_SHARE = 256
+"""A document of n units waits n / SNAPSHOT_SHARE operations more: snapshots then take at
+most that many bytes of storage per operation, whatever the document's size."""
+
+_encode = msgspec.json.encode
+
+
+def committed_message(operation: StoredOperation) -> messages.Committed:
+    """A stored operation as it goes over the wire."""
+    return messages.Committed(
+        operation.revision,
+        operation.client,
+        operation.sequence,
+        operation.author,
+        operation.time,
+        Raw(operation.delta),
+    )
+
+
+def operations_frame(operations: Sequence[StoredOperation]) -> Frame:
+    """The one encoding of committed operations that every reader gets."""
+    return Frame(
+        messages.encode(messages.Operations([committed_message(one) for one in operations]))
+    )
+
+
+class Room:
+    """An open document. Everything but the commits happens in one turn of the event loop."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        type: DocumentType,
+        store: Store,
+        journal: Journal,
+        observer: RoomObserver,
+        settings: Settings,
+    ) -> None:
+        self.document = loaded.document
+        self.id = loaded.document.id
+        self.type = type
+        self.revision = loaded.document.revision
+        """The last committed revision."""
+        self.sessions: dict[str, Session] = {}
+        self.error: CollabError | None = None
+        """Why this room takes nothing any more; it is then reopened from the store."""
+        self._store = store
+        self._journal = journal
+        self._observer = observer
+        self._settings = settings
+
+        content = type.content(Delta(msgspec.json.decode(loaded.snapshot.content)))
+        self._recent: deque[Ordered] = deque()
+        for operation in loaded.operations:
+            delta = Delta(msgspec.json.decode(operation.delta))
+            content.apply(delta)
+            self._recent.append((operation, delta))
+        while len(self._recent) > RECENT:
+            self._recent.popleft()
+        self._authority = Authority(
+            content,
+            self.revision,
+            history=[(operation.client, delta) for operation, delta in self._recent],
+        )
+        self._saved = content.copy()
+        self._saved_revision = self.revision
+
+        self._ordered: list[Ordered] = []
+        self._sequences: dict[str, tuple[int, int]] = {}
+        self._awaiting: dict[int, asyncio.Future[int]] = {}
+        self._vetting = asyncio.Lock()
+        self._frozen = False
+        self._snapshot_revision = loaded.snapshot.revision
+        self._snapshotting = False
+        self._checksum_due: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._own_client = "server-" + secrets.token_urlsafe(9)
+        self._own_sequence = 0
+        self.users = 0
+        """Callers that hold the room open without a session (see `Rooms.use`)."""
+
+    # Who is here.
+
+    @property
+    def busy(self) -> bool:
+        """Whether anybody needs this room in memory."""
+        if self.error is not None:
+            return bool(self.users or self._tasks)
+        return bool(
+            self.sessions
+            or self.users
+            or self._ordered
+            or self._tasks
+            or self._authority.revision > self.revision
+        )
+
+    async def resume(self, client: str) -> None:
+        """Look up what a client that comes back has sent before. Comes before its `join`."""
+        if client not in self._sequences:
+            found = await self._store.last_sequence(self.id, client)
+            # While we asked, another connection of this client may have sent something.
+            self._sequences.setdefault(client, found)
+
+    def last_sequence(self, client: str) -> int:
+        """The client's last sequence number that is committed; 0 when none is."""
+        sequence, revision = self._sequences.get(client, (0, 0))
+        return sequence if revision <= self.revision else sequence - 1
+
+    def recent(self, since: int) -> list[StoredOperation] | None:
+        """Committed operations after ``since``, or None when memory does not reach that far.
+
+        Raises `CollabError` BAD_REVISION for a revision that never was.
+        """
+        missing = self.revision - since
+        if missing < 0:
+            raise CollabError(
+                errors.BAD_REVISION,
+                f"The server has revision {self.revision}, you come with {since}:"
+                " it lost changes, or is another server.",
+            )
+        if missing > len(self._recent):
+            return None
+        recent = self._recent
+        return [recent[index][0] for index in range(len(recent) - missing, len(recent))]
+
+    def join(self, session: Session) -> None:
+        """Let a session in; from now on it gets everything that is committed.
+
+        Raises `CollabError` when this room takes nothing any more.
+        """
+        self._check_alive()
+        for other in list(self.sessions.values()):
+            if other.client == session.client:
+                other.end(errors.SUPERSEDED)
+                self.leave(other)
+        self.sessions[session.id] = session
+        self._observer.joined(self, session)
+
+    def leave(self, session: Session) -> None:
+        """Forget a session. Does nothing when it has left before."""
+        if self.sessions.pop(session.id, None) is not None:
+            self._observer.left(self, session)
+
+    def message(self, session: Session, message: messages.Message) -> None:
+        """Hand a plugin's message to its server half."""
+        self._observer.message(self, session, message.plugin, message.data)
+
+    # What is committed.
+
+    @property
+    def content(self) -> Content:
+        """The content at the committed `revision`. Do not change it; `copy` it to keep it."""
+        lag = self.revision - self._saved_revision
+        if lag:
+            recent = self._recent
+            for index in range(len(recent) - lag, len(recent)):
+                self._saved.apply(recent[index][1])
+            self._saved_revision = self.revision
+        return self._saved
+
+    # The way in.
+
+    def submit(self, session: Session, operation: messages.Operation) -> None:
+        """Order a session's operation. It is acknowledged by the frame that everybody gets.
+
+        Raises `CollabError` when it can't be taken; nothing has changed then.
+        """
+        client = session.client
+        self._check_alive()
+        if self._frozen:
+            return  # not answered: the client sends it again to whoever comes after us
+        if "write" not in session.permissions:
+            raise CollabError(errors.READ_ONLY)
+        last, revision = self._sequences.get(client, (0, 0))
+        if operation.sequence <= last:
+            self._again(session, operation.sequence, last, revision)
+            return
+        if operation.sequence != last + 1:
+            raise CollabError(
+                errors.BAD_SEQUENCE,
+                f"Operation {last + 1} comes next, not {operation.sequence}.",
+            )
+        delta = self._admit(operation.delta)
+        if self._observer.vets or self._vetting.locked():
+            # Vetting waits for plugins, one operation after the other.
+            self._spawn(self._submit_vetted(session, operation, delta))
+            return
+        self._order(operation.revision, client, operation.sequence, session.user.id, delta)
+
+    async def edit(
+        self, delta: Delta, *, author: str, revision: int | None = None
+    ) -> int:
+        """Apply an edit made on the server, on ``revision`` (default: the newest).
+
+        Returns its revision once it is committed. Raises `CollabError`.
+        """
+        self._check_alive()
+        if self._frozen:
+            raise CollabError(errors.SHUTTING_DOWN)
+        self._check_size(delta)
+        if self._observer.vets or self._vetting.locked():
+            async with self._vetting:
+                base, delta = await self._vet(None, self._own_client, revision, delta)
+                ordered = self._order_own(base, author, delta)
+        else:
+            ordered = self._order_own(revision, author, delta)
+        if ordered <= self.revision:
+            return ordered
+        future = asyncio.get_running_loop().create_future()
+        self._awaiting[ordered] = future
+        return await future
+
+    def _check_alive(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def _admit(self, value: Any) -> Delta:
+        """Everything that can be said of an operation before its place is known."""
+        try:
+            delta = Delta(value)
+            self.type.validate(delta)
+        except InvalidOperation as error:
+            raise CollabError(errors.BAD_OPERATION, str(error)) from error
+        self._check_size(delta)
+        limit = self._settings.limits.operation_size
+        if delta.change_length() > limit:
+            raise CollabError(
+                errors.OPERATION_TOO_LARGE,
+                f"An edit may insert {limit} characters, this one makes the document"
+                f" {delta.change_length()} longer: make it in smaller parts.",
+            )
+        return delta
+
+    def _check_size(self, delta: Delta) -> None:
+        growth = delta.change_length()
+        limit = self._settings.limits.document_size
+        if growth > 0 and self._authority.content.length + growth > limit:
+            raise CollabError(
+                errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters."
+            )
+
+    def _again(self, session: Session, sequence: int, last: int, revision: int) -> None:
+        """An operation came a second time: answer with what was committed, if it was."""
+        if sequence < last:
+            raise CollabError(
+                errors.BAD_SEQUENCE, f"Operation {sequence} is saved, {last + 1} comes next."
+            )
+        if revision <= self.revision:
+            self._spawn(self._send_committed(session, revision))
+        # Otherwise it is on its way, and the frame that tells everybody answers.
+
+    async def _send_committed(self, session: Session, revision: int) -> None:
+        operations = self.recent(revision - 1)
+        if operations is None:
+            operations = [
+                one async for one in self._store.operations(self.id, revision - 1, revision)
+            ]
+        session.send(operations_frame(operations[:1]))
+
+    async def _submit_vetted(
+        self, session: Session, operation: messages.Operation, delta: Delta
+    ) -> None:
+        async with self._vetting:
+            try:
+                self._check_alive()
+                if session.id not in self.sessions:
+                    return  # its client sends it again, and is then known or not
+                last, _ = self._sequences.get(session.client, (0, 0))
+                if operation.sequence != last + 1:
+                    return  # the same operation, sent twice, was taken while this one waited
+                base, delta = await self._vet(
+                    session, session.client, operation.revision, delta
+                )
+                self._order(
+                    base, session.client, operation.sequence, session.user.id, delta
+                )
+            except CollabError as error:
+                refuse(session, error, operation.sequence)
+
+    async def _vet(
+        self, session: Session | None, client: str, revision: int | None, delta: Delta
+    ) -> tuple[int, Delta]:
+        """Ask the plugins about an operation, moved to the newest revision."""
+        newest = self._authority.revision
+        if revision is not None and revision != newest:
+            delta = self._transform(revision, client, delta)
+        vetted = await self._observer.before(self, session, delta)
+        self._check_alive()
+        try:
+            self.type.validate(vetted)
+        except InvalidOperation as error:
+            raise CollabError(errors.BAD_OPERATION, str(error)) from error
+        return newest, vetted
+
+    def _order_own(self, revision: int | None, author: str, delta: Delta) -> int:
+        base = self._authority.revision if revision is None else revision
+        sequence = self._own_sequence + 1
+        ordered = self._order(base, self._own_client, sequence, author, delta)
+        self._own_sequence = sequence
+        return ordered
+
+    def _transform(self, base: int, client: str, delta: Delta) -> Delta:
+        try:
+            return self._authority.transform(base, client, delta)
+        except UnknownRevision as error:
+            raise CollabError(errors.BAD_REVISION, str(error)) from error
+        except ForgottenRevision as error:
+            if base < 0:
+                raise CollabError(errors.BAD_REVISION) from error
+            raise CollabError(
+                errors.TOO_SLOW, "That edit was made on a revision too far back: come again."
+            ) from error
+        except InvalidOperation as error:
+            raise CollabError(errors.BAD_OPERATION, str(error)) from error
+
+    def _order(
+        self, base: int, client: str, sequence: int, author: str, delta: Delta
+    ) -> int:
+        """Give an operation its revision: after this it is ordered, not yet saved."""
+        authority = self._authority
+        if base != authority.revision:
+            delta = self._transform(base, client, delta)
+        try:
+            revision = authority.apply(client, delta)
+        except InvalidOperation as error:
+            raise CollabError(errors.BAD_OPERATION, str(error)) from error
+        operation = StoredOperation(
+            revision, client, sequence, author, round(time.time(), 3), _encode(delta.ops)
+        )
+        self._sequences[client] = (sequence, revision)
+        self._ordered.append((operation, delta))
+        self._journal.submit(self)
+        return revision
+
+    # What the journal says.
+
+    def take(self) -> list[Ordered]:
+        """Hand over everything ordered since the last call."""
+        taken, self._ordered = self._ordered, []
+        return taken
+
+    def committed(self, batch: Sequence[Ordered]) -> None:
+        """The batch is on disk: everybody may see it."""
+        operations = [operation for operation, _ in batch]
+        self._recent.extend(batch)
+        self.revision = operations[-1].revision
+        if self.sessions:
+            frame = operations_frame(operations)
+            for session in list(self.sessions.values()):
+                session.send(frame)
+        if self._awaiting:
+            for operation in operations:
+                waiter = self._awaiting.pop(operation.revision, None)
+                if waiter is not None and not waiter.done():
+                    waiter.set_result(operation.revision)
+        self._observer.committed(self, operations, [delta for _, delta in batch])
+        if len(self._recent) > 2 * RECENT:
+            self._forget()
+        if self._checksum_due is None and self.sessions:
+            self._checksum_due = asyncio.get_running_loop().call_later(
+                self._settings.checksum_interval, self._announce_checksum
+            )
+        if self.revision - self._snapshot_revision >= self._snapshot_distance():
+            self.snapshot()
+
+    def failed(self, error: Exception) -> None:
+        """Memory is ahead of the log: let everybody go, they resume from the store."""
+        self.end(CollabError(errors.STORAGE_FAILED), retry_after=1.0)
+
+    def freeze(self) -> None:
+        """Order nothing more; what is ordered is still committed and told."""
+        self._frozen = True
+
+    def end(self, error: CollabError, retry_after: float | None = None) -> None:
+        """Take nothing any more and send everybody away.
+
+        ``retry_after``: seconds; each is told up to twice that, so that not all come at once.
+        """
+        if self.error is not None:
+            return
+        self.error = error
+        self._ordered.clear()
+        if self._checksum_due is not None:
+            self._checksum_due.cancel()
+        for waiter in self._awaiting.values():
+            if not waiter.done():
+                waiter.set_exception(error)
+        self._awaiting.clear()
+        for session in list(self.sessions.values()):
+            self.leave(session)
+            spread = None if retry_after is None else retry_after * (1 + random.random())
+            session.end(error.code, error.sentence, spread)
+
+    # House-keeping.
+
+    def broadcast(self, frame: Frame, except_: Session | None = None) -> None:
+        """Send a frame to every session, save one."""
+        for session in list(self.sessions.values()):
+            if session is not except_:
+                session.send(frame)
+
+    def renamed(self, document: DocumentRecord) -> None:
+        """Tell everybody the new title."""
+        self.document = document
+        self.broadcast(Frame(messages.encode(messages.Document(document.title))))
+
+    def mismatch(self, session: Session, report: messages.Mismatch) -> None:
+        """A client found that it differs. It heals itself; somebody should know."""
+        log.warning(
+            "document %s: session %s (%s) reports checksum %d at revision %d, where the"
+            " server has something else; it starts afresh",
+            self.id, session.id, session.user.id, report.checksum, report.revision,
+        )
+
+    def snapshot(self) -> None:
+        """Keep the committed content in the store, so that opening reads less."""
+        if not self._snapshotting and self.revision > self._snapshot_revision:
+            self._snapshotting = True
+            self._spawn(self._save_snapshot(self.revision, self.content.copy()))
+
+    async def _save_snapshot(self, revision: int, content: Content) -> None:
+        try:
+            # Encoding ten megabytes takes a while: not in the event loop.
+            encoded = await asyncio.to_thread(lambda: _encode(content.delta().ops))
+            await self._store.save_snapshot(self.id, Snapshot(revision, encoded))
+            self._snapshot_revision = revision
+        except Exception as error:
+            # Nothing is lost: the log has it all, opening just reads more of it.
+            log.warning("document %s: no snapshot of revision %d: %s", self.id, revision, error)
+            self._snapshot_revision = revision - self._snapshot_distance() // 2
+        finally:
+            self._snapshotting = False
+
+    def _snapshot_distance(self) -> int:
+        return SNAPSHOT_EVERY + self._authority.content.length // SNAPSHOT_SHARE
+
+    def _forget(self) -> None:
+        _ = self.content  # catches up: it can't once they are gone
+        while len(self._recent) > RECENT:
+            self._recent.popleft()
+        self._authority.forget(RECENT + self._authority.revision - self.revision)
+
+    def _announce_checksum(self) -> None:
+        self._checksum_due = None
+        if self.error is None:
+            value = self.content.checksum()
+            self.broadcast(Frame(messages.encode(messages.Checksum(self.revision, value))))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=f"room {self.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Return when nothing that this room started is still running."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def refuse(session: Session, error: CollabError, sequence: int | None = None) -> None:
+    """Tell a session that something was not taken; some errors end it."""
+    session.send(
+        Frame(
+            messages.encode(
+                messages.Error(
+                    error.code.code, error.sentence, error.code.retry, sequence=sequence
+                )
+            )
+        )
+    )
+    if error.code.close is not None:
+        session.end(error.code, error.sentence, 0.0 if error.code.retry else None)

@@ -1,0 +1,175 @@
+"""All open documents: each is loaded once, however many ask, and leaves when nobody needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from collab.ot import document_type
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
+from collab.protocol.settings import Settings
+from collab.rooms.journal import Journal
+from collab.rooms.port import Quiet, RoomObserver
+from collab.rooms.room import Room
+from collab.storage.port import Store
+
+log = logging.getLogger(__name__)
+
+
+class Rooms:
+    """The open documents of this server."""
+
+    def __init__(
+        self, store: Store, settings: Settings, observer: RoomObserver | None = None
+    ) -> None:
+        self.store = store
+        self._settings = settings
+        self._observer: RoomObserver = observer or Quiet()
+        self._rooms: dict[str, Room] = {}
+        self._opening: dict[str, asyncio.Task[Room]] = {}
+        self._idle: dict[str, asyncio.TimerHandle] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self.journal = Journal(store)
+
+    def all(self) -> list[Room]:
+        """The rooms that are open now."""
+        return list(self._rooms.values())
+
+    def find(self, id: str) -> Room | None:
+        """A document's room if it is open."""
+        room = self._rooms.get(id)
+        return room if room is not None and room.error is None else None
+
+    @asynccontextmanager
+    async def use(self, id: str) -> AsyncIterator[Room]:
+        """The room of a document, held open meanwhile.
+
+        Raises `CollabError` NO_DOCUMENT, SHUTTING_DOWN or STORAGE_FAILED.
+        """
+        room = await self._open(id)
+        room.users += 1
+        try:
+            yield room
+        finally:
+            room.users -= 1
+            self.release(room)
+
+    async def _open(self, id: str) -> Room:
+        while True:
+            if self._stopping:
+                raise CollabError(errors.SHUTTING_DOWN)
+            room = self._rooms.get(id)
+            if room is not None:
+                if room.error is None:
+                    self._cancel_idle(id)
+                    return room
+                await self._discard(room)
+                continue
+            loading = self._opening.get(id)
+            if loading is None:
+                # Not in the caller's task: others wait for it, and the caller may go.
+                loading = asyncio.get_running_loop().create_task(self._load(id))
+                self._opening[id] = loading
+                loading.add_done_callback(lambda task: self._loaded(id, task))
+            await asyncio.shield(loading)
+
+    def _loaded(self, id: str, task: asyncio.Task[Room]) -> None:
+        if self._opening.get(id) is task:
+            del self._opening[id]
+        if not task.cancelled():
+            task.exception()  # told to those who wait, if any is left
+
+    async def _load(self, id: str) -> Room:
+        try:
+            loaded = await self.store.load(id)
+        except Exception as error:
+            # A load that fails, fails: it never becomes an empty document.
+            log.exception("document %s can't be loaded", id)
+            raise CollabError(errors.STORAGE_FAILED, "The document can't be read now.") from error
+        if loaded is None:
+            raise CollabError(errors.NO_DOCUMENT)
+        try:
+            type = document_type(loaded.document.type)
+        except LookupError as error:
+            raise CollabError(errors.CONFLICT, str(error)) from error
+        room = Room(loaded, type, self.store, self.journal, self._observer, self._settings)
+        self._rooms[id] = room
+        self._observer.opened(room)
+        self.release(room)
+        return room
+
+    def release(self, room: Room) -> None:
+        """Somebody left ``room``: it closes by itself when it stays empty."""
+        if room.busy or self._rooms.get(room.id) is not room or self._stopping:
+            return
+        self._cancel_idle(room.id)
+        self._idle[room.id] = asyncio.get_running_loop().call_later(
+            self._settings.idle_close, self._close_idle, room
+        )
+
+    def _cancel_idle(self, id: str) -> None:
+        handle = self._idle.pop(id, None)
+        if handle is not None:
+            handle.cancel()
+
+    def _close_idle(self, room: Room) -> None:
+        self._idle.pop(room.id, None)
+        if self._rooms.get(room.id) is room and not room.busy:
+            task = asyncio.get_running_loop().create_task(self._close(room))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _close(self, room: Room) -> None:
+        room.snapshot()
+        await room.settle()
+        # Somebody may have come while the snapshot was written.
+        if room.busy or self._rooms.get(room.id) is not room:
+            self.release(room)
+            return
+        del self._rooms[room.id]
+        self._observer.closed(room)
+
+    async def _discard(self, room: Room) -> None:
+        """Forget a room that failed; the next to ask gets it from the store."""
+        await room.settle()
+        if self._rooms.get(room.id) is room:
+            del self._rooms[room.id]
+            self._cancel_idle(room.id)
+            self._observer.closed(room)
+
+    def user_changed(self, user: User) -> None:
+        """Somebody has another name or colour, wherever they are connected."""
+        for room in self.all():
+            for session in room.sessions.values():
+                if session.user.id == user.id:
+                    session.user = user
+                    self._observer.changed(room, session)
+
+    async def remove(self, id: str) -> None:
+        """A document was deleted: whoever has it open is told."""
+        room = self._rooms.get(id)
+        if room is not None:
+            room.end(CollabError(errors.DELETED))
+            await self._discard(room)
+
+    async def stop(self, retry_after: float) -> None:
+        """Take nothing new, save everything, tell everybody when to come back (seconds)."""
+        self._stopping = True
+        for id in list(self._idle):
+            self._cancel_idle(id)
+        for room in self.all():
+            room.freeze()
+        await self.journal.drain()
+        for room in self.all():
+            room.snapshot()
+            room.end(CollabError(errors.SHUTTING_DOWN), retry_after)
+        await asyncio.gather(*(room.settle() for room in self.all()), *self._closing)
+        await self.journal.drain()
+        for room in self.all():
+            del self._rooms[room.id]
+            self._observer.closed(room)

@@ -1,0 +1,186 @@
+"""How transactions are run on any database that SQLAlchemy knows.
+
+A transaction is known whole before it begins, a list of statements and their rows: so a
+database that has a cheaper way to run one (`collab.storage.sqlite`) can take it in one go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Select, Table, bindparam, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.dml import UpdateBase
+
+from collab.storage.port import Append, StorageError
+from collab.storage.tables import clients, operations, snapshots
+
+T = TypeVar("T")
+
+# INSERT … ON CONFLICT is the same for both, but SQLAlchemy has no word for it in common.
+_UPSERTING: dict[str, Callable[[Table], Any]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+_OPERATIONS = insert(operations)
+_LAST_OPERATION = select(func.max(operations.c.revision)).where(
+    operations.c.document == bindparam("document")
+)
+_LAST_SNAPSHOT = select(func.max(snapshots.c.revision)).where(
+    snapshots.c.document == bindparam("document")
+)
+
+
+class Violation(Exception):
+    """A key was taken, or a row is missing that others refer to; nothing was written."""
+
+
+class Step(NamedTuple):
+    """A statement, and a mapping of its parameters for every time that it runs (at least one)."""
+
+    statement: UpdateBase
+    rows: Sequence[Mapping[str, Any]]
+
+
+class Query(NamedTuple):
+    """A SELECT and its parameters."""
+
+    statement: Select[Any]
+    parameters: Mapping[str, Any]
+
+
+class Database:
+    """Runs transactions through two engines of SQLAlchemy: one writes, one reads.
+
+    A transaction runs in a task of its own: cancelling who waits for it does not cut it in two,
+    and its connection always comes back to the pool.
+    """
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def close(self) -> None:
+        """Let go of every connection, after what still runs."""
+        await self._settle()
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    def upsert(self, table: Table) -> UpdateBase:
+        """A statement that inserts a row, or replaces what is not the key of one that is there."""
+        statement = _UPSERTING[self._writer.dialect.name](table)
+        upsert: UpdateBase = statement.on_conflict_do_update(
+            index_elements=[column for column in table.columns if column.primary_key],
+            set_={
+                column.name: statement.excluded[column.name]
+                for column in table.columns
+                if not column.primary_key
+            },
+        )
+        return upsert
+
+    async def commit(self, steps: Sequence[Step]) -> list[int]:
+        """Run statements in one transaction; how many rows each has changed.
+
+        On disk when it returns. Raises `Violation`, or `StorageError` when the outcome is unknown.
+        """
+        return await self._whole(self._commit(steps))
+
+    async def append(self, appends: Sequence[Append]) -> None:
+        """Write operations, and who sent them, in one transaction.
+
+        Raises `Violation` for operations that do not follow the log, and as `commit` does.
+        """
+        await self._whole(self._append(appends))
+
+    async def read(
+        self, queries: Sequence[Query], *, settled: bool = False
+    ) -> list[Sequence[Sequence[Any]]]:
+        """The rows of each SELECT, all as of one moment. Raises `StorageError`.
+
+        When ``settled``, the moment comes after the end of every transaction whose caller was
+        cancelled: what it has or has not written is seen.
+        """
+        if settled:
+            await self._settle()
+        try:
+            async with self._reader.begin() as connection:
+                return [
+                    (await connection.execute(statement, dict(parameters))).all()
+                    for statement, parameters in queries
+                ]
+        except (SQLAlchemyError, OSError) as error:
+            raise StorageError(f"The database could not read: {error}") from error
+
+    async def _commit(self, steps: Sequence[Step]) -> list[int]:
+        async with self._writer.begin() as connection:
+            return await _run(connection, steps)
+
+    async def _append(self, appends: Sequence[Append]) -> None:
+        async with self._writer.begin() as connection:
+            for append in appends:
+                # The key of the table refuses a revision that is taken, but not a gap.
+                of = {"document": append.document}
+                last = (await connection.execute(_LAST_OPERATION, of)).scalar()
+                if last is None:
+                    last = (await connection.execute(_LAST_SNAPSHOT, of)).scalar()
+                if append.operations[0].revision != (last or 0) + 1:
+                    raise Violation(f"document {append.document} is at revision {last}")
+            await _run(connection, self._steps(appends))
+
+    def _steps(self, appends: Sequence[Append]) -> list[Step]:
+        rows: list[dict[str, Any]] = []
+        last: dict[tuple[str, str], dict[str, Any]] = {}
+        for append in appends:
+            for operation in append.operations:
+                rows.append(
+                    {
+                        "document": append.document,
+                        "revision": operation.revision,
+                        "client": operation.client,
+                        "sequence": operation.sequence,
+                        "author": operation.author,
+                        "time": operation.time,
+                        "delta": operation.delta.decode(),
+                    }
+                )
+                last[append.document, operation.client] = {
+                    "document": append.document,
+                    "client": operation.client,
+                    "sequence": operation.sequence,
+                    "revision": operation.revision,
+                }
+        return [Step(_OPERATIONS, rows), Step(self.upsert(clients), list(last.values()))]
+
+    async def _whole(self, transaction: Coroutine[Any, Any, T]) -> T:
+        """Run a transaction to its end, whether or not somebody goes on waiting for it."""
+        task = asyncio.create_task(transaction)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            return await asyncio.shield(task)
+        except IntegrityError as error:
+            raise Violation(str(error.orig)) from error
+        except (SQLAlchemyError, OSError) as error:
+            raise StorageError(f"The database could not save: {error}") from error
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # Seen: nobody may be left to whom it matters.
+
+    async def _settle(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running)
+
+
+async def _run(connection: AsyncConnection, steps: Sequence[Step]) -> list[int]:
+    return [
+        (await connection.execute(statement, [dict(row) for row in rows])).rowcount
+        for statement, rows in steps
+    ]

@@ -1,0 +1,156 @@
+"""The twin of the durable log that keeps everything in dictionaries, for tests and trials."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from collab.storage.cursors import cursor_after, read_cursor
+from collab.storage.port import (
+    Append,
+    Conflict,
+    DocumentRecord,
+    Loaded,
+    Page,
+    Snapshot,
+    StoredOperation,
+)
+
+
+class _Kept(Struct):
+    """A document and everything that goes when it goes."""
+
+    record: DocumentRecord
+    snapshots: dict[int, bytes]
+    operations: list[StoredOperation]
+    clients: dict[str, tuple[int, int]]
+    state: dict[tuple[str, str], bytes]
+
+
+class MemoryStore:
+    """A `Store` whose disk is a dictionary. It keeps every operation since revision 0."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, _Kept] = {}
+        self._state: dict[tuple[str, str], bytes] = {}
+
+    async def close(self) -> None:
+        """Nothing is held but memory; what was stored stays readable."""
+
+    async def create(self, document: DocumentRecord, content: bytes) -> None:
+        if document.id in self._documents:
+            raise Conflict(document.id, f"There is a document {document.id} already.")
+        record = replace(document, revision=0)
+        self._documents[document.id] = _Kept(record, {0: content}, [], {}, {})
+
+    async def document(self, id: str) -> DocumentRecord | None:
+        kept = self._documents.get(id)
+        return kept.record if kept else None
+
+    async def documents(
+        self, *, search: str = "", limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        after = None
+        if cursor is not None:
+            updated, last = read_cursor(cursor)
+            after = (-updated, last)
+        sought = search.casefold()
+        places = sorted(
+            (-kept.record.updated, kept.record.id)
+            for kept in self._documents.values()
+            if sought in kept.record.title.casefold()
+        )
+        ids = [place[1] for place in places if after is None or place > after]
+        page = [self._documents[found].record for found in ids[:limit]]
+        return Page(page, cursor_after(page[-1]) if len(ids) > limit else None)
+
+    async def rename(self, id: str, title: str) -> DocumentRecord | None:
+        kept = self._documents.get(id)
+        if kept is None:
+            return None
+        kept.record = replace(kept.record, title=title)
+        return kept.record
+
+    async def delete(self, id: str) -> bool:
+        return self._documents.pop(id, None) is not None
+
+    async def append(self, appends: Sequence[Append]) -> None:
+        heads: dict[str, int] = {}
+        for append in appends:
+            document = append.document
+            head = heads.get(document, self._kept(document).record.revision)
+            for operation in append.operations:
+                if operation.revision != head + 1:
+                    raise Conflict(
+                        document,
+                        f"Document {document} is at revision {head}:"
+                        f" {operation.revision} can't follow.",
+                    )
+                head += 1
+            heads[document] = head
+        for append in appends:
+            kept = self._documents[append.document]
+            kept.operations.extend(append.operations)
+            for operation in append.operations:
+                kept.clients[operation.client] = (operation.sequence, operation.revision)
+            kept.record = replace(kept.record, revision=heads[append.document])
+
+    async def last_sequence(self, document: str, client: str) -> tuple[int, int]:
+        kept = self._documents.get(document)
+        return kept.clients.get(client, (0, 0)) if kept else (0, 0)
+
+    async def load(self, id: str, revision: int | None = None) -> Loaded | None:
+        kept = self._documents.get(id)
+        if kept is None:
+            return None
+        head = kept.record.revision
+        wanted = head if revision is None else revision
+        if not 0 <= wanted <= head:
+            raise ValueError(f"Document {id} has no revision {wanted}: it is at {head}.")
+        start = max(known for known in kept.snapshots if known <= wanted)
+        snapshot = Snapshot(start, kept.snapshots[start])
+        return Loaded(kept.record, snapshot, kept.operations[start:wanted])
+
+    async def operations(
+        self, id: str, since: int, until: int | None = None
+    ) -> AsyncIterator[StoredOperation]:
+        kept = self._documents.get(id)
+        for operation in kept.operations[max(since, 0) : until] if kept else ():
+            yield operation
+
+    async def save_snapshot(self, id: str, snapshot: Snapshot) -> None:
+        self._kept(id).snapshots[snapshot.revision] = snapshot.content
+
+    async def touch(self, times: dict[str, float]) -> None:
+        for document, time in times.items():
+            kept = self._documents.get(document)
+            if kept is not None and kept.record.updated < time:
+                kept.record = replace(kept.record, updated=time)
+
+    async def get_state(self, plugin: str, document: str | None, key: str) -> bytes | None:
+        return (await self.list_state(plugin, document)).get(key)
+
+    async def set_state(
+        self, plugin: str, document: str | None, key: str, value: bytes | None
+    ) -> None:
+        state = self._state if document is None else self._kept(document).state
+        if value is None:
+            state.pop((plugin, key), None)
+        else:
+            state[plugin, key] = value
+
+    async def list_state(self, plugin: str, document: str | None) -> dict[str, bytes]:
+        if document is None:
+            state = self._state
+        elif document in self._documents:
+            state = self._documents[document].state
+        else:
+            return {}
+        return {key: state[owner, key] for owner, key in sorted(state) if owner == plugin}
+
+    def _kept(self, id: str) -> _Kept:
+        if id not in self._documents:
+            raise Conflict(id, f"There is no document {id} any more.")
+        return self._documents[id]

@@ -1,0 +1,11 @@
+"""Everything that is particular to SQLite, and nothing else knows of.
+
+``connection``  one connection: how it is set up, and the thread that it lives on
+``database``    how transactions are run
+``neighbours``  who else has the database open, and when that is dangerous
+``sentences``   what SQLite's errors mean to an operator
+"""
+
+from collab.storage.sqlite.database import SqliteDatabase, migration_engine
+
+__all__ = ["SqliteDatabase", "migration_engine"]

@@ -1,0 +1,144 @@
+"""One connection to SQLite: how it is set up, and the thread that it lives on."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar, cast
+from urllib.parse import quote
+
+import aiosqlite
+
+from collab.storage.port import DatabaseUnusable
+from collab.storage.sqlite.sentences import error_name, sentence
+
+T = TypeVar("T")
+
+Durability = Literal["full", "normal"]
+Role = Literal["writer", "reader", "migration"]
+
+Connect = Callable[..., sqlite3.Connection]
+"""`sqlite3.connect`, or in tests something that behaves like it on a treacherous disk."""
+
+BUSY_TIMEOUT = 5000
+"""Milliseconds that a writer waits for another program's transaction."""
+
+_SYNCHRONOUS = {"full": 2, "normal": 1}
+
+
+def pragmas(role: Role, durability: Durability) -> dict[str, int | str]:
+    """The settings of a connection, in the order in which they are made.
+
+    All of them are read back: a SQLite that was built to ignore one must not pass unnoticed.
+    """
+    settings: dict[str, int | str] = {
+        "busy_timeout": BUSY_TIMEOUT,
+        # A migration rebuilds tables: with foreign keys on, dropping the old one would delete
+        # every row that refers to it. What it leaves is checked instead.
+        "foreign_keys": int(role != "migration"),
+        # Whatever a doctored database file has in its schema does not get to call functions.
+        "trusted_schema": 0,
+        # A memory map has let errors of the disk corrupt databases.
+        "mmap_size": 0,
+        # Statement journals need no disk, so a full one can't surprise them.
+        "temp_store": 2,
+    }
+    if role == "reader":
+        return settings | {"query_only": 1}
+    return settings | {
+        "journal_mode": "wal",
+        "synchronous": _SYNCHRONOUS[durability],
+        # On macOS fsync alone leaves the data in the disk's own cache.
+        "fullfsync": int(durability == "full"),
+        "checkpoint_fullfsync": int(durability == "full"),
+        "wal_autocheckpoint": 1000,
+        "journal_size_limit": 64 * 1024 * 1024,
+    }
+
+
+def open_connection(
+    path: Path, role: Role, durability: Durability, connect: Connect = sqlite3.connect
+) -> sqlite3.Connection:
+    """Connect and set up. Raises `DatabaseUnusable` with a sentence."""
+    mode = "ro" if role == "reader" else "rwc"
+    try:
+        connection = connect(
+            f"file:{quote(str(path))}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise DatabaseUnusable(sentence(error, path)) from error
+    try:
+        for name, wanted in pragmas(role, durability).items():
+            _set(connection, name, wanted)
+            [found] = connection.execute(f"PRAGMA {name}").fetchone()
+            if found != wanted:
+                raise DatabaseUnusable(
+                    f"This SQLite ({sqlite3.sqlite_version}) does not do what Collab needs for"
+                    f" {path}: it answers {found!r} where {name} was set to {wanted!r}."
+                )
+    except sqlite3.Error as error:
+        connection.close()
+        raise DatabaseUnusable(sentence(error, path)) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set(connection: sqlite3.Connection, name: str, value: int | str) -> None:
+    """Set a pragma; entering WAL mode does not wait for other programs by itself."""
+    deadline = time.monotonic() + BUSY_TIMEOUT / 1000
+    while True:
+        try:
+            connection.execute(f"PRAGMA {name} = {value}").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if not error_name(error).startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+class ConnectionThread(aiosqlite.Connection):
+    """A connection that runs whole functions on its thread.
+
+    A function is a whole transaction: nothing comes in between, and once it is queued, it runs
+    to its end even when whoever waits for it is cancelled. One that fails leaves a connection
+    whose state nobody can vouch for ("fsync gate": asking a disk again that has failed to
+    write may be told that all is well). It is closed there and then, and the next function
+    begins with a new one.
+    """
+
+    def __init__(self, opener: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(opener, iter_chunk_size=64)
+        self._open = opener
+        self._discarded = False
+        # Should the process die without closing, the thread does not keep it from ending.
+        self._thread.daemon = True
+
+    async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``function`` returns for the connection. Raises what it raises.
+
+        A function that raises sqlite3.IntegrityError has rolled back; any other exception
+        costs the connection. Raises `DatabaseUnusable` when there is no making a new one.
+        """
+        execute = cast(Callable[[Callable[[], T]], Awaitable[T]], self._execute)
+        return await execute(partial(self._run, function))
+
+    def _run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        if self._discarded:
+            self._connection = self._open()
+            self._discarded = False
+        try:
+            return function(self._conn)
+        except sqlite3.IntegrityError:
+            raise
+        except BaseException:
+            self._discarded = True
+            self._conn.close()
+            raise

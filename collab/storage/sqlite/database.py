@@ -1,0 +1,300 @@
+"""How transactions are run on SQLite: one function each, on the thread of its connection.
+
+The event loop and that thread share one interpreter lock, and a loop that is busy gives it away
+late. So what counts on the hot path is how often the thread must ask for it, which is a few
+times for every statement that is run. An append is therefore a single statement, whatever it
+holds: its rows come as JSON, what deduplicates is written by a trigger, and it is a transaction
+of its own, without BEGIN and COMMIT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast
+
+import msgspec
+from sqlalchemy import bindparam, event, func, insert, literal_column, select
+from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
+from sqlalchemy.engine import Connection as SyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from collab.storage.database import Database, Query, Step, Violation
+from collab.storage.port import Append, StorageError
+from collab.storage.sqlite.connection import (
+    Connect,
+    ConnectionThread,
+    Durability,
+    open_connection,
+)
+from collab.storage.sqlite.neighbours import Presence
+from collab.storage.sqlite.sentences import sentence
+from collab.storage.tables import operations
+
+T = TypeVar("T")
+
+# The columns of our tables are of types that SQLite takes and gives as they are, so what is
+# compiled here needs none of SQLAlchemy's processing of parameters and results.
+_DIALECT = SQLiteDialect_aiosqlite(paramstyle="qmark")
+
+# Temporary: they belong to the writer's connection, not to the schema of the database.
+_TRIGGERS = (
+    """
+    CREATE TEMP TRIGGER no_gaps BEFORE INSERT ON main.operations
+    WHEN NOT EXISTS (
+        SELECT 1 FROM operations
+        WHERE document = new.document AND revision = new.revision - 1
+    ) AND NOT EXISTS (
+        SELECT 1 FROM snapshots
+        WHERE document = new.document AND revision = new.revision - 1
+    )
+    BEGIN SELECT raise(ABORT, 'the revision before is missing'); END
+    """,
+    """
+    CREATE TEMP TRIGGER deduplicate AFTER INSERT ON main.operations
+    BEGIN
+        INSERT INTO clients (document, client, sequence, revision)
+        VALUES (new.document, new.client, new.sequence, new.revision)
+        ON CONFLICT (document, client)
+        DO UPDATE SET sequence = excluded.sequence, revision = excluded.revision;
+    END
+    """,
+)
+
+
+def _append_statement() -> ClauseElement:
+    row = func.json_each(bindparam("rows")).table_valued("value").c.value
+    columns = list(operations.columns)
+    return insert(operations).from_select(
+        [column.name for column in columns],
+        select(
+            *(
+                func.json_extract(row, literal_column(f"'$[{index}]'"))
+                for index, _ in enumerate(columns)
+            )
+        ),
+    )
+
+
+class SqliteDatabase(Database):
+    """Runs transactions in SQLite: one connection writes, another reads.
+
+    Each engine's only connection stays checked out. Nothing can come between the statements of
+    a transaction anyhow, and handing connections in and out would cost more than small commits.
+    """
+
+    def __init__(self, path: Path, writer: _Held, reader: _Held) -> None:
+        super().__init__(writer.engine, reader.engine)
+        self._path = path
+        self._writing = writer
+        self._reading = reader
+        self._presence = Presence(path)
+        self._append_sql = _compiled(_append_statement()).sql
+        self._abandoned = 0
+        self._settled = 0
+
+    @classmethod
+    async def open(
+        cls, path: Path, durability: Durability = "full", connect: Connect = sqlite3.connect
+    ) -> SqliteDatabase:
+        """Connect to a migrated database. Raises `DatabaseUnusable` with a sentence."""
+
+        def write() -> sqlite3.Connection:
+            connection = open_connection(path, "writer", durability, connect)
+            for trigger in _TRIGGERS:
+                connection.execute(trigger)
+            return connection
+
+        writer = await _hold(write)
+        try:
+            reader = await _hold(partial(open_connection, path, "reader", durability, connect))
+        except BaseException:
+            await writer.close()
+            raise
+        return cls(path, writer, reader)
+
+    async def close(self) -> None:
+        # The writer goes last: who closes last writes the log back, and the reader can't.
+        await self._reading.close()
+        await self._writing.close()
+        self._presence.close()
+
+    async def commit(self, steps: Sequence[Step]) -> list[int]:
+        compiled = [
+            (statement.sql, [statement.values(row) for row in rows])
+            for statement, rows in ((_compiled(step.statement), step.rows) for step in steps)
+        ]
+        return await self._write(partial(_transaction, compiled))
+
+    async def append(self, appends: Sequence[Append]) -> None:
+        rows = msgspec.json.encode(
+            [
+                (
+                    append.document,
+                    operation.revision,
+                    operation.client,
+                    operation.sequence,
+                    operation.author,
+                    operation.time,
+                    operation.delta.decode(),
+                )
+                for append in appends
+                for operation in append.operations
+            ]
+        )
+        await self._write(partial(_execute, self._append_sql, (rows.decode(),)))
+
+    async def read(
+        self, queries: Sequence[Query], *, settled: bool = False
+    ) -> list[Sequence[Sequence[Any]]]:
+        compiled = [
+            (statement.sql, statement.values(parameters))
+            for statement, parameters in (
+                (_compiled(query.statement), query.parameters) for query in queries
+            )
+        ]
+        if settled:
+            await self._settle()
+        try:
+            return await self._reading.thread.run(partial(_select, compiled))
+        except sqlite3.Error as error:
+            raise StorageError(sentence(error, self._path)) from error
+
+    async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await self._writing.thread.run(function)
+        except sqlite3.IntegrityError as error:
+            raise Violation(str(error)) from error
+        except sqlite3.Error as error:
+            raise StorageError(sentence(error, self._path)) from error
+        except asyncio.CancelledError:
+            # The function is in the queue of the thread, and nothing takes it out again.
+            self._abandoned += 1
+            raise
+
+    async def _settle(self) -> None:
+        abandoned = self._abandoned
+        if abandoned != self._settled:
+            # The thread does one thing after the other: once it does this, it has done those.
+            await self._writing.thread.run(_nothing)
+            self._settled = abandoned
+
+
+class _Held(NamedTuple):
+    """An engine, its only connection, and the thread that this lives on."""
+
+    engine: AsyncEngine
+    connection: AsyncConnection
+    thread: ConnectionThread
+
+    async def close(self) -> None:
+        await self.connection.close()
+        await self.engine.dispose()
+
+
+async def _hold(opener: Callable[[], sqlite3.Connection]) -> _Held:
+    engine = _engine(opener, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
+    try:
+        connection = await engine.connect()
+        raw = await connection.get_raw_connection()
+    except BaseException:
+        await engine.dispose()
+        raise
+    return _Held(engine, connection, cast(ConnectionThread, raw.driver_connection))
+
+
+class _Compiled(NamedTuple):
+    """A statement as SQLite takes it."""
+
+    sql: str
+    names: tuple[str, ...]
+    constants: Mapping[str, Any]
+
+    def values(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The parameters in the order of the question marks."""
+        given = {**self.constants, **parameters}
+        return tuple([given[name] for name in self.names])
+
+
+@lru_cache(maxsize=256)
+def _compiled(statement: ClauseElement) -> _Compiled:
+    compiled = cast(SQLCompiler, statement.compile(dialect=_DIALECT))
+    constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+    return _Compiled(str(compiled), tuple(compiled.positiontup or ()), constants)
+
+
+def _transaction(
+    steps: Sequence[tuple[str, Sequence[tuple[Any, ...]]]], connection: sqlite3.Connection
+) -> list[int]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        changed = [connection.executemany(sql, rows).rowcount for sql, rows in steps]
+    except sqlite3.IntegrityError:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    return changed
+
+
+def _execute(sql: str, parameters: tuple[Any, ...], connection: sqlite3.Connection) -> None:
+    connection.execute(sql, parameters)
+
+
+def _select(
+    queries: Sequence[tuple[str, tuple[Any, ...]]], connection: sqlite3.Connection
+) -> list[Sequence[Sequence[Any]]]:
+    if len(queries) == 1:
+        [(sql, parameters)] = queries
+        return [connection.execute(sql, parameters).fetchall()]
+    connection.execute("BEGIN")
+    found: list[Sequence[Sequence[Any]]] = [
+        connection.execute(sql, parameters).fetchall() for sql, parameters in queries
+    ]
+    connection.execute("COMMIT")
+    return found
+
+
+def _nothing(connection: sqlite3.Connection) -> None:
+    pass
+
+
+def migration_engine(
+    path: Path, durability: Durability = "full", connect: Connect = sqlite3.connect
+) -> AsyncEngine:
+    """An engine whose transactions are for migrating: alone, and checked before they commit."""
+    engine = _engine(
+        partial(open_connection, path, "migration", durability, connect), poolclass=NullPool
+    )
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: SyncConnection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(engine.sync_engine, "commit")
+    def check(connection: SyncConnection) -> None:
+        orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        if orphans:
+            tables = ", ".join(sorted({row[0] for row in orphans}))
+            raise StorageError(
+                f"The migration of {path} was undone: it would leave {len(orphans)} rows in"
+                f" {tables} without the rows that they belong to."
+            )
+
+    return engine
+
+
+def _engine(opener: Callable[[], sqlite3.Connection], **options: Any) -> AsyncEngine:
+    async def create() -> ConnectionThread:
+        connection = ConnectionThread(opener)
+        await connection
+        return connection
+
+    return create_async_engine(
+        "sqlite+aiosqlite://", async_creator=create, pool_reset_on_return=None, **options
+    )
