@@ -1,0 +1,175 @@
+"""The application: every resource is made here, in order, and let go in the reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import aiohttp_jinja2
+import jinja2
+import msgspec
+from aiohttp import web
+
+from collab.plugins.manager import PluginManager
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.protocol.settings import Settings
+from collab.rooms import Rooms
+from collab.storage import open_store
+from collab.storage.port import Store
+from collab.web import content, documents, identity, origin, pages, proxies, socket
+from collab.web.bodies import json_response, read_json
+from collab.web.clients import CLIENTS, Clients
+from collab.web.failures import tell_failures
+from collab.web.folders import template_folders
+from collab.web.guard import GUARD, Guard
+from collab.web.identity import Identities, identify
+from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
+from collab.web.secret import load_secret
+
+log = logging.getLogger(__name__)
+
+COME_BACK = 1.0
+"""Seconds after which clients are asked to come back when the server stops."""
+
+
+def create_app(settings: Settings, store: Store | None = None) -> web.Application:
+    """A Collab server as an aiohttp application. Production and tests both start here.
+
+    ``store`` replaces the database that ``settings`` name; the caller closes it.
+    Raises ValueError for settings that can't be understood.
+    """
+    base = proxies.clean_prefix(settings.base_path)
+    guard = Guard()
+    app = web.Application(
+        middlewares=[
+            guard.notice,
+            proxies.middleware(settings),
+            pages.secure_pages,
+            tell_failures,
+            _check_origin(settings),
+        ],
+        client_max_size=settings.limits.body_size,
+    )
+    app[GUARD] = guard
+    app[SETTINGS] = settings
+    app[CONNECTIONS] = set()
+    secret = load_secret(settings.data_dir)
+    app[CLIENTS] = Clients(secret)
+    identity.setup(app, Identities(secret, settings.tokens))
+    plugins = PluginManager(settings, store)
+    app[PLUGINS] = plugins
+    plugins.load()
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(template_folders(settings, plugins)),
+        autoescape=True,
+    )
+    _add_routes(app, base)
+
+    async def storage(app: web.Application) -> AsyncIterator[None]:
+        app[STORE] = store or await open_store(settings)
+        try:
+            yield
+        finally:
+            if store is None:
+                await app[STORE].close()
+
+    async def open_rooms(app: web.Application) -> AsyncIterator[None]:
+        app[ROOMS] = Rooms(app[STORE], settings, plugins)
+        await plugins.start(app[ROOMS])
+        yield
+        # Sockets were told goodbye in on_shutdown; what is left are server-side edits.
+        await app[ROOMS].stop(COME_BACK)
+        await plugins.stop()
+
+    app.cleanup_ctx.append(storage)
+    app.cleanup_ctx.append(open_rooms)
+    app.on_shutdown.append(_say_goodbye)
+    return app
+
+
+async def _say_goodbye(app: web.Application) -> None:
+    """Save everything, tell every client when to come back, and cut who does not listen."""
+    connections = list(app[CONNECTIONS])
+    await app[ROOMS].stop(COME_BACK)
+    for connection in connections:
+        connection.end(errors.SHUTTING_DOWN, retry_after=COME_BACK)
+    await asyncio.gather(*(connection.finished() for connection in connections))
+
+
+def _check_origin(settings: Settings) -> web.middlewares._Middleware:
+    @web.middleware
+    async def check(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+        origin.check_origin(request, settings)
+        return await handler(request)
+
+    return check
+
+
+class _Me(msgspec.Struct, forbid_unknown_fields=True):
+    """What ``PUT /api/me`` takes."""
+
+    name: str | None = None
+    color: str | None = None
+
+
+async def _show_me(request: web.Request) -> web.Response:
+    """``GET /api/me``: who the server takes you for."""
+    return json_response(await identify(request))
+
+
+async def _change_me(request: web.Request) -> web.Response:
+    """``PUT /api/me``: another name or colour, also where you are connected now."""
+    wanted = await read_json(request, _Me)
+    user = await identity.change(request, wanted.name, wanted.color)
+    request.app[ROOMS].user_changed(user)
+    return json_response(user)
+
+
+async def _alive(request: web.Request) -> web.Response:
+    """``GET /livez``: the event loop answers."""
+    return json_response({"status": "alive"})
+
+
+async def _ready(request: web.Request) -> web.Response:
+    """``GET /readyz``: the store answers too."""
+    try:
+        await request.app[STORE].document("none")
+    except Exception as error:
+        raise CollabError(errors.STORAGE_FAILED, "The database does not answer.") from error
+    return json_response({"status": "ready"})
+
+
+def _add_routes(app: web.Application, base: str) -> None:
+    add = app.router
+    add.add_get(f"{base}/", pages.documents)
+    if base:
+        add.add_get(base, _to_slash)
+    add.add_get(f"{base}/d/{{id}}", pages.editor)
+    add.add_get(f"{base}/livez", _alive)
+    add.add_get(f"{base}/readyz", _ready)
+    add.add_get(f"{base}/api/me", _show_me)
+    add.add_put(f"{base}/api/me", _change_me)
+    api = f"{base}/api/documents"
+    add.add_get(api, documents.listing)
+    add.add_post(api, documents.create)
+    add.add_get(f"{api}/{{id}}", documents.show)
+    add.add_patch(f"{api}/{{id}}", documents.change)
+    add.add_delete(f"{api}/{{id}}", documents.delete)
+    add.add_get(f"{api}/{{id}}/content", content.read)
+    add.add_put(f"{api}/{{id}}/content", content.put)
+    add.add_get(f"{api}/{{id}}/operations", content.log)
+    add.add_get(f"{api}/{{id}}/socket", socket.open_socket, allow_head=False)
+    add.add_static(f"{base}/static", pages.STATIC)
+    for name in app[PLUGINS].plugins:
+        folder = app[PLUGINS].static_folder(name)
+        if folder is not None:
+            add.add_static(f"{base}/plugins/{name}/static", folder)
+    for route in app[PLUGINS].routes():
+        add.add_route(route.method, base + route.path, route.handler)
+
+
+async def _to_slash(request: web.Request) -> web.Response:
+    raise web.HTTPFound(proxies.base_path(request) + "/")

@@ -1,0 +1,193 @@
+"""The HTTP API of documents: make, list, look, rename, delete."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import unicodedata
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Struct, UnsetType
+
+from collab.ot import Delta, InvalidOperation, document_type
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.storage.port import Conflict, DocumentRecord
+from collab.web.bodies import json_response, read_json, whole_number
+from collab.web.identity import identify
+from collab.web.keys import PLUGINS, ROOMS, SETTINGS, STORE
+from collab.web.proxies import base_path
+
+TITLE_LENGTH = 200
+"""Characters a title may have."""
+
+UNTITLED = "Untitled"
+
+PAGE = 50
+LONGEST_PAGE = 200
+
+
+class NewDocument(Struct, forbid_unknown_fields=True):
+    """What ``POST /api/documents`` takes; ``content`` is text or a delta of inserts."""
+
+    title: str = UNTITLED
+    type: str = "text"
+    content: Any = ""
+
+
+class Change(Struct, forbid_unknown_fields=True):
+    """What ``PATCH /api/documents/{id}`` takes."""
+
+    title: str | UnsetType = UNSET
+
+
+def clean_title(title: str) -> str:
+    """A title in one line, without characters that can't be seen or turn the text around.
+
+    Raises `CollabError` when nothing is left of it or it is too long.
+    """
+    kept = "".join(
+        " " if character.isspace() else character
+        for character in title
+        if character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")
+        and character not in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    )
+    kept = " ".join(kept.split())
+    if not kept:
+        raise CollabError(errors.BAD_REQUEST, "A title needs at least one visible character.")
+    if len(kept) > TITLE_LENGTH:
+        raise CollabError(
+            errors.BAD_REQUEST, f"A title may have {TITLE_LENGTH} characters, not {len(kept)}."
+        )
+    return kept
+
+
+def described(request: web.Request, document: DocumentRecord) -> dict[str, Any]:
+    """A document as the API shows it, with its links."""
+    base = base_path(request)
+    api = f"{base}/api/documents/{document.id}"
+    return {
+        "id": document.id,
+        "title": document.title,
+        "type": document.type,
+        "revision": document.revision,
+        "created": document.created,
+        "updated": document.updated,
+        "links": {
+            "page": f"{base}/d/{document.id}",
+            "self": api,
+            "content": f"{api}/content",
+            "operations": f"{api}/operations",
+            "socket": f"{api}/socket",
+        },
+    }
+
+
+async def find(request: web.Request) -> DocumentRecord:
+    """The document a request is about. Raises `CollabError` NO_DOCUMENT."""
+    id = request.match_info["id"]
+    room = request.app[ROOMS].find(id)
+    document = await request.app[STORE].document(id)
+    if document is None:
+        raise CollabError(errors.NO_DOCUMENT)
+    if room is not None and room.revision > document.revision:
+        return msgspec.structs.replace(document, revision=room.revision)
+    return document
+
+
+def initial_content(new: NewDocument, limit: int) -> Delta:
+    """The first content of a document. Raises `CollabError` when its type does not admit it."""
+    content = [{"insert": new.content}] if isinstance(new.content, str) else new.content
+    try:
+        type = document_type(new.type)
+        delta = Delta() if new.content == "" else Delta(content)
+        type.validate(delta)
+        type.content(delta)
+    except LookupError as error:
+        raise CollabError(errors.BAD_REQUEST, str(error)) from error
+    except InvalidOperation as error:
+        raise CollabError(errors.BAD_OPERATION, f"The content is refused: {error}") from error
+    if delta.length() > limit:
+        raise CollabError(errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters.")
+    return delta
+
+
+async def create(request: web.Request) -> web.Response:
+    """``POST /api/documents`` → 201 with id and links."""
+    new = await read_json(request, NewDocument)
+    await identify(request)
+    delta = initial_content(new, request.app[SETTINGS].limits.document_size)
+    now = round(time.time(), 3)
+    while True:
+        document = DocumentRecord(
+            id=secrets.token_urlsafe(16),
+            title=clean_title(new.title),
+            type=new.type,
+            epoch=secrets.token_urlsafe(9),
+            revision=0,
+            created=now,
+            updated=now,
+        )
+        try:
+            await request.app[STORE].create(document, msgspec.json.encode(delta.ops))
+            break
+        except Conflict:  # an id of 128 random bits twice; the second try has another one
+            continue
+    request.app[PLUGINS].document_created(document)
+    shown = described(request, document)
+    return json_response(shown, status=201, Location=shown["links"]["self"])
+
+
+async def page(request: web.Request) -> dict[str, Any]:
+    """Some documents, as the query asks: search, limit, cursor."""
+    limit = whole_number(request, "limit", PAGE) or PAGE
+    try:
+        found = await request.app[STORE].documents(
+            search=request.query.get("search", ""),
+            limit=min(limit, LONGEST_PAGE),
+            cursor=request.query.get("cursor"),
+        )
+    except ValueError as error:
+        raise CollabError(errors.BAD_REQUEST, str(error)) from error
+    return {
+        "documents": [described(request, document) for document in found.documents],
+        "next": found.next,
+    }
+
+
+async def listing(request: web.Request) -> web.Response:
+    """``GET /api/documents?search=&limit=&cursor=``: last changed first."""
+    return json_response(await page(request))
+
+
+async def show(request: web.Request) -> web.Response:
+    """``GET /api/documents/{id}``"""
+    return json_response(described(request, await find(request)))
+
+
+async def change(request: web.Request) -> web.Response:
+    """``PATCH /api/documents/{id}``: another title, told to everybody who has it open."""
+    wanted = await read_json(request, Change)
+    document = await find(request)
+    if wanted.title is not UNSET:
+        renamed = await request.app[STORE].rename(document.id, clean_title(wanted.title))
+        if renamed is None:
+            raise CollabError(errors.NO_DOCUMENT)
+        document = renamed
+        room = request.app[ROOMS].find(document.id)
+        if room is not None:
+            room.renamed(document)
+        request.app[PLUGINS].document_renamed(document)
+    return json_response(described(request, document))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """``DELETE /api/documents/{id}``: gone, with everything that belongs to it."""
+    document = await find(request)
+    if not await request.app[STORE].delete(document.id):
+        raise CollabError(errors.NO_DOCUMENT)
+    await request.app[ROOMS].remove(document.id)
+    request.app[PLUGINS].document_deleted(document)
+    return web.Response(status=204)

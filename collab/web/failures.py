@@ -1,0 +1,57 @@
+"""Every error of the HTTP side leaves through here, in one shape or as a page."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.web.pages import render
+
+log = logging.getLogger(__name__)
+
+_HTTP = {
+    404: errors.NOT_FOUND,
+    405: errors.METHOD_NOT_ALLOWED,
+    413: errors.MESSAGE_TOO_LARGE,
+    415: errors.UNSUPPORTED_MEDIA_TYPE,
+}
+
+
+@web.middleware
+async def tell_failures(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever a handler raises into the one error shape, or a page for a person."""
+    try:
+        return await handler(request)
+    except CollabError as error:
+        return _answer(request, error)
+    except web.HTTPException as response:
+        if response.status < 400:
+            raise
+        error = CollabError(_HTTP.get(response.status, errors.BAD_REQUEST))
+        answer = _answer(request, error, response.status)
+        if "Allow" in response.headers:
+            answer.headers["Allow"] = response.headers["Allow"]
+        return answer
+    except ConnectionError:
+        raise
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return _answer(request, CollabError(errors.INTERNAL))
+
+
+def _answer(
+    request: web.Request, error: CollabError, status: int | None = None
+) -> web.StreamResponse:
+    status = status or error.code.status
+    accepts_page = "text/html" in request.headers.get("Accept", "")
+    if accepts_page and "/api/" not in request.path:
+        context = {"status": status, "title": error.code.sentence, "sentence": error.sentence}
+        return render(request, "error.html", context, status)
+    return web.Response(
+        body=msgspec.json.encode(error.json()), status=status, content_type="application/json"
+    )

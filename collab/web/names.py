@@ -1,0 +1,82 @@
+"""Names and colours of people: what a visitor is given, and what one may choose."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import unicodedata
+from typing import Final
+
+LONGEST_NAME: Final = 64
+"""UTF-16 code units."""
+
+PALETTE: Final = (
+    "#c2185b", "#7b1fa2", "#512da8", "#303f9f", "#1565c0", "#00697a",
+    "#6d4c41", "#2e7d32", "#5d6b00", "#8d5a00", "#bf360c", "#8e2430",
+)  # fmt: skip
+"""White writing on each of them, and each of them on white, has a contrast of 4.5 or more."""
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_ADJECTIVES: Final = _words(
+    "Able Airy Amber Bold Brave Bright Brisk Calm Clever Cosy Curious Dapper Eager Fair Fleet"
+    " Gentle Glad Golden Happy Honest Jolly Keen Kind Lively Lucky Mellow Merry Mild Nimble Noble"
+    " Patient Plucky Polite Proud Quick Quiet Silver Sunny Swift Tidy Wise Witty"
+)
+_ANIMALS: Final = _words(
+    "Badger Beaver Bison Crane Deer Dolphin Eagle Falcon Ferret Finch Fox Gecko Hare Hawk Heron"
+    " Ibex Jackdaw Kestrel Koala Lark Lemur Lynx Magpie Marten Mole Newt Ocelot Otter Owl Panda"
+    " Puffin Quail Raven Robin Seal Sparrow Stork Swan Tapir Tern Vole Walrus Wombat Wren Yak"
+)
+
+_COLOR = re.compile(r"#[0-9a-f]{6}")
+_JOINERS = "\u200c\u200d"
+"""Invisible, but part of how some scripts and emoji are written."""
+
+
+def random_name() -> str:
+    """Such as ``Quiet Otter``."""
+    return f"{secrets.choice(_ADJECTIVES)} {secrets.choice(_ANIMALS)}"
+
+
+def random_color() -> str:
+    return secrets.choice(PALETTE)
+
+
+def color_of(name: str) -> str:
+    """A colour of the palette, always the same for one name."""
+    return PALETTE[hashlib.sha256(name.encode()).digest()[0] % len(PALETTE)]
+
+
+def is_color(text: str) -> bool:
+    """Whether ``text`` is ``#rrggbb`` in small letters."""
+    return _COLOR.fullmatch(text) is not None
+
+
+def clean_name(text: str) -> str:
+    """``text`` as a name: on one line, without anything that hides or turns what is written.
+
+    Control characters, half characters and those that change the direction of writing are
+    taken out. Raises ValueError when nothing to see is left, or more than `LONGEST_NAME`.
+    """
+    kept = "".join(map(_shown, text))
+    name = " ".join(kept.split())
+    if not any(unicodedata.category(char)[0] in "LNPS" for char in name):
+        raise ValueError("A name needs at least one letter.")
+    length = len(name.encode("utf-16-le")) // 2
+    if length > LONGEST_NAME:
+        raise ValueError(f"A name has at most {LONGEST_NAME} characters, and this has {length}.")
+    return name
+
+
+def _shown(char: str) -> str:
+    category = unicodedata.category(char)
+    if char.isspace():
+        return " "
+    if category == "Cf" and char not in _JOINERS and not "\U000e0020" <= char <= "\U000e007f":
+        return ""
+    return "" if category in ("Cc", "Cs") else char

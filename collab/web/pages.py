@@ -1,0 +1,124 @@
+"""What a person looks at: the list of documents and the editor."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aiohttp_jinja2
+from aiohttp import web
+
+import collab
+from collab.web.documents import described, find, page
+from collab.web.identity import identify
+from collab.web.keys import PLUGINS
+from collab.web.proxies import base_path, peer
+
+STATIC = Path(collab.__file__).parent / "static"
+
+
+@cache
+def _vendored() -> dict[str, str]:
+    """Bare module names and their files below ``static/``, from the vendor manifest."""
+    manifest = json.loads((STATIC / "vendor" / "manifest.json").read_text(encoding="utf-8"))
+    imports: dict[str, str] = manifest["imports"]
+    return imports
+
+
+@cache
+def import_map(base: str) -> str:
+    """The import map of every page below ``base``: one instance of each vendored module."""
+    imports = {name: f"{base}/static/vendor/{file}" for name, file in _vendored().items()}
+    return json.dumps({"imports": imports}, sort_keys=True)
+
+
+def security_headers(request: web.Request, nonce: str) -> dict[str, str]:
+    """Headers of every page: nothing runs, and nothing is sent, that is not ours."""
+    digest = hashlib.sha256(import_map(base_path(request)).encode()).digest()
+    map_hash = base64.b64encode(digest).decode()
+    host = peer(request).host
+    sockets = f" ws://{host} wss://{host}" if host else ""
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
+        f" script-src 'self' 'sha256-{map_hash}'; style-src 'self' 'nonce-{nonce}';"
+        f" img-src 'self' data:; font-src 'self'; connect-src 'self'{sockets}"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex",
+        "Cache-Control": "no-store",
+    }
+
+
+def render(
+    request: web.Request, template: str, context: dict[str, Any], status: int = 200
+) -> web.Response:
+    """A page. Beside ``context``, templates know the base path, import map, nonce and version."""
+    base = base_path(request)
+    around = {
+        "base_path": base,
+        "import_map": import_map(base),
+        "csp_nonce": request[NONCE],
+        "version": collab.__version__,
+    }
+    response = aiohttp_jinja2.render_template(template, request, around | context, status=status)
+    assert isinstance(response, web.Response)
+    return response
+
+
+NONCE = web.RequestKey("nonce", str)
+
+
+@web.middleware
+async def secure_pages(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Give each request a nonce and each page its security headers."""
+    request[NONCE] = secrets.token_urlsafe(12)
+    response: web.StreamResponse = await handler(request)
+    if response.content_type == "text/html":
+        response.headers.update(security_headers(request, request[NONCE]))
+    return response
+
+
+async def _config(request: web.Request) -> dict[str, Any]:
+    base = base_path(request)
+    user = await identify(request)
+    return {
+        "basePath": base,
+        "api": f"{base}/api",
+        "user": {"id": user.id, "name": user.name, "color": user.color},
+        "version": collab.__version__,
+    }
+
+
+async def documents(request: web.Request) -> web.Response:
+    """``GET /``: the documents, and a way to make one."""
+    context = {"config": await _config(request), "page": await page(request)}
+    return render(request, "documents.html", context)
+
+
+async def editor(request: web.Request) -> web.Response:
+    """``GET /d/{id}``: the document in its editor."""
+    document = described(request, await find(request))
+    base = base_path(request)
+    halves = [
+        {
+            "name": half.name,
+            "script": base + half.script if half.script else None,
+            "styles": [base + style for style in half.styles],
+        }
+        for half in request.app[PLUGINS].browser_halves()
+    ]
+    config = await _config(request) | {
+        "document": {key: document[key] for key in ("id", "title", "type")},
+        "socket": document["links"]["socket"],
+        "plugins": halves,
+    }
+    return render(request, "editor.html", {"config": config, "document": document})

@@ -1,0 +1,276 @@
+"""The WebSocket endpoint: one connection to one document, as ``docs/protocol.md`` says.
+
+What comes in is decoded, bounded and handed to the room within one turn of the event loop;
+this handler never waits for a commit, a plugin or another client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+from aiohttp import WSMsgType, web
+from msgspec import Raw
+
+from collab.protocol import errors, messages
+from collab.protocol.errors import CollabError
+from collab.protocol.frames import Frame
+from collab.protocol.settings import Limits
+from collab.rooms import Room
+from collab.rooms.room import committed_message, operations_frame, refuse
+from collab.web.connection import Connection
+from collab.web.clients import CLIENTS
+from collab.web.identity import identify
+from collab.web.keys import CONNECTIONS, ROOMS, SETTINGS
+from collab.web.origin import check_origin
+
+log = logging.getLogger(__name__)
+
+CATCH_UP = 1000
+"""Operations in one frame while a client that was away is told what it missed."""
+
+
+class Pace:
+    """A token bucket over the messages of one connection.
+
+    Who is faster is not refused: the server reads its socket later, and says so once a second.
+    """
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._rate = limits.rate
+        self._burst = limits.burst
+        self._left = float(limits.burst)
+        self._time = now
+        self._told = now - 1.0
+
+    def take(self, count: int, now: float) -> float:
+        """Count messages; returns seconds to wait before reading on."""
+        self._left = min(self._burst, self._left + (now - self._time) * self._rate) - count
+        self._time = now
+        return 0.0 if self._left >= 0 else -self._left / self._rate
+
+    def tells(self, now: float) -> bool:
+        """Whether it is time to say `slow_down` again."""
+        if now - self._told < 1.0:
+            return False
+        self._told = now
+        return True
+
+
+async def open_socket(request: web.Request) -> web.WebSocketResponse:
+    """``GET /api/documents/{id}/socket``. Raises `CollabError` before the upgrade."""
+    settings = request.app[SETTINGS]
+    check_origin(request, settings)
+    limits = settings.limits
+    rooms = request.app[ROOMS]
+    connections = request.app[CONNECTIONS]
+    if len(connections) >= limits.sessions:
+        raise CollabError(errors.TOO_MANY_SESSIONS)
+    user = await identify(request)
+    async with rooms.use(request.match_info["id"]) as room:
+        if len(room.sessions) >= limits.sessions_per_document:
+            raise CollabError(
+                errors.TOO_MANY_SESSIONS, "Too many connections are open on this document."
+            )
+        socket = web.WebSocketResponse(
+            heartbeat=settings.heartbeat,
+            max_msg_size=limits.message_size,
+            # Deflate costs 98 KiB a connection, and a keystroke is smaller than its savings.
+            compress=False,
+            # Makes aiohttp wait for the client in every send of ours that goes through it.
+            writer_limit=1,
+            decode_text=False,
+        )
+        await socket.prepare(request)
+        transport = request.transport
+        if transport is None:
+            return socket
+        connection = Connection(socket, transport, limits, user, frozenset({"read", "write"}))
+        connections.add(connection)
+        try:
+            await _Conversation(request, room, socket, connection).run()
+        finally:
+            room.leave(connection)
+            connections.discard(connection)
+            await connection.finished()
+    return socket
+
+
+class _Conversation:
+    """What is said on one connection, in order."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        room: Room,
+        socket: web.WebSocketResponse,
+        connection: Connection,
+    ) -> None:
+        self._request = request
+        self._room = room
+        self._socket = socket
+        self._connection = connection
+        self._limits = request.app[SETTINGS].limits
+
+    async def run(self) -> None:
+        try:
+            if await self._greet():
+                await self._listen()
+        except CollabError as error:
+            # An error outside of any message: the connection is over, whatever the error.
+            self._connection.end(
+                error.code, error.sentence, 0.0 if error.code.retry else None
+            )
+
+    async def _receive(self) -> list[messages.ClientMessage] | None:
+        """The messages of the next frame; None when the connection is over."""
+        frame = await self._socket.receive()
+        if frame.type is WSMsgType.TEXT:
+            try:
+                return messages.decode_client(frame.data)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise _what_is_wrong(frame.data, error) from error
+        if frame.type is WSMsgType.BINARY:
+            raise CollabError(errors.BINARY_FRAME)
+        return None
+
+    async def _greet(self) -> bool:
+        try:
+            async with asyncio.timeout(self._limits.hello_timeout):
+                first = await self._receive()
+        except TimeoutError:
+            raise CollabError(errors.HELLO_TIMEOUT) from None
+        if first is None:
+            return False
+        if len(first) != 1 or not isinstance(first[0], messages.Hello):
+            raise CollabError(errors.HELLO_EXPECTED)
+        await self._welcome(first[0])
+        return True
+
+    async def _welcome(self, hello: messages.Hello) -> None:
+        room, connection = self._room, self._connection
+        clients = self._request.app[CLIENTS]
+        if hello.protocol != messages.VERSION:
+            raise CollabError(errors.UNSUPPORTED_PROTOCOL)
+        if hello.client is not None:
+            if not clients.verify_client(hello.client, hello.secret or ""):
+                raise CollabError(errors.BAD_CLIENT)
+            if hello.epoch is not None and hello.epoch != room.document.epoch:
+                raise CollabError(errors.EPOCH_CHANGED)
+            client = hello.client
+            await room.resume(client)
+        else:
+            client = clients.new_client()
+        since = hello.revision
+        if since is not None and since < 0:
+            raise CollabError(errors.BAD_REVISION)
+        connection.client = client
+        welcome = messages.Welcome(
+            protocol=messages.VERSION,
+            session=connection.id,
+            client=client,
+            secret=clients.bind_client(client),
+            epoch=room.document.epoch,
+            document={
+                "id": room.id,
+                "title": room.document.title,
+                "type": room.document.type,
+            },
+            user=connection.user,
+            permissions=sorted(connection.permissions),
+            revision=room.revision,
+            sequence=room.last_sequence(client),
+            limits={
+                "message_size": self._limits.message_size,
+                "operation_size": self._limits.operation_size,
+                "document_size": self._limits.document_size,
+            },
+        )
+        if since is None:
+            welcome.content = Raw(msgspec.json.encode(room.content.delta().ops))
+        else:
+            recent = room.recent(since)
+            while recent is None:
+                # Away for long: told in parts, each read from the store. Only with the rest
+                # in memory is the step to "gets everything" free of gaps.
+                stop = min(room.revision, since + CATCH_UP)
+                missed = [
+                    one
+                    async for one in self._request.app[ROOMS].store.operations(
+                        room.id, since, stop
+                    )
+                ]
+                if welcome.operations is msgspec.UNSET:
+                    welcome.operations = [committed_message(one) for one in missed]
+                    welcome.revision = stop
+                    connection.send(Frame(messages.encode(welcome)))
+                else:
+                    connection.send(operations_frame(missed))
+                await asyncio.sleep(0)
+                since = stop
+                recent = room.recent(since)
+            if welcome.operations is not msgspec.UNSET:
+                if recent:
+                    connection.send(operations_frame(recent))
+                room.join(connection)
+                return
+            welcome.operations = [committed_message(one) for one in recent]
+            welcome.revision = room.revision
+        connection.send(Frame(messages.encode(welcome)))
+        room.join(connection)
+
+    async def _listen(self) -> None:
+        clock = asyncio.get_running_loop().time
+        pace = Pace(self._limits, clock())
+        while True:
+            try:
+                received = await self._receive()
+            except CollabError as error:
+                refuse(self._connection, error)
+                if error.code.close is not None:
+                    return
+                continue
+            if received is None:
+                return
+            for message in received:
+                self._take(message)
+            wait = pace.take(len(received) or 1, clock())
+            if wait:
+                if pace.tells(clock()):
+                    refuse(self._connection, CollabError(errors.SLOW_DOWN))
+                await asyncio.sleep(wait)
+
+    def _take(self, message: messages.ClientMessage) -> None:
+        room, connection = self._room, self._connection
+        if isinstance(message, messages.Operation):
+            try:
+                room.submit(connection, message)
+            except CollabError as error:
+                refuse(connection, error, message.sequence)
+        elif isinstance(message, messages.Message):
+            room.message(connection, message)
+        elif isinstance(message, messages.Ping):
+            connection.send(_PONG)
+        elif isinstance(message, messages.Mismatch):
+            room.mismatch(connection, message)
+        else:
+            refuse(connection, CollabError(errors.BAD_MESSAGE, "hello was said before."))
+
+
+_PONG = Frame(messages.encode(messages.Pong()))
+
+
+def _what_is_wrong(data: bytes, error: Exception) -> CollabError:
+    """The error for a frame that can't be decoded."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return CollabError(errors.BAD_TEXT)
+    if not isinstance(error, msgspec.ValidationError):
+        return CollabError(errors.BAD_JSON, f"That is not valid JSON: {error}.")
+    if data.lstrip()[:1] != b"[":
+        return CollabError(errors.BAD_MESSAGE, "A frame has to be a JSON array of messages.")
+    return CollabError(
+        errors.BAD_MESSAGE, f"That message does not have the form the protocol asks for: {error}."
+    )
