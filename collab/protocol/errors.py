@@ -52,7 +52,6 @@ BAD_SEQUENCE = _code(
     close=4400,
 )
 BAD_REVISION = _code("bad_revision", "The document has no such revision.", status=404)
-COMPACTED = _code("compacted", "That revision has been compacted away.", status=410)
 EPOCH_CHANGED = _code(
     "epoch_changed", "The document was restored from a backup since you last saw it.",
     status=409, close=4409,
@@ -68,10 +67,6 @@ DOCUMENT_TOO_LARGE = _code(
     "document_too_large", "The document would grow past its limit.", status=413
 )
 SLOW_DOWN = _code("slow_down", "That is faster than this server takes it.", status=429, retry=True)
-FLOODING = _code(
-    "flooding", "The connection kept sending faster than allowed.", status=429, close=1008,
-    retry=True,
-)
 TOO_MANY_SESSIONS = _code(
     "too_many_sessions", "Too many connections are open.", status=503, close=1013, retry=True
 )

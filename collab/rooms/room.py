@@ -13,12 +13,10 @@ import logging
 import random
 import secrets
 import time
-from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from collab.ot import (
     Authority,
@@ -33,42 +31,16 @@ from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.protocol.settings import Settings
+from collab.rooms.committed import Committed
 from collab.rooms.journal import Journal, Ordered
 from collab.rooms.port import RoomObserver, Session
-from collab.storage.port import DocumentRecord, Loaded, Snapshot, Store, StoredOperation
+from collab.rooms.snapshots import Snapshots
+from collab.rooms.telling import operations_frame, refuse
+from collab.storage.port import DocumentRecord, Loaded, Store, StoredOperation
 
 log = logging.getLogger(__name__)
 
-RECENT = 2048
-"""Committed operations kept in memory; a base revision older than that is too slow."""
-
-SNAPSHOT_EVERY = 500
-"""Operations between snapshots of a small document."""
-
-SNAPSHOT_SHARE = 256
-"""A document of n units waits n / SNAPSHOT_SHARE operations more: snapshots then take at
-most that many bytes of storage per operation, whatever the document's size."""
-
 _encode = msgspec.json.encode
-
-
-def committed_message(operation: StoredOperation) -> messages.Committed:
-    """A stored operation as it goes over the wire."""
-    return messages.Committed(
-        operation.revision,
-        operation.client,
-        operation.sequence,
-        operation.author,
-        operation.time,
-        Raw(operation.delta),
-    )
-
-
-def operations_frame(operations: Sequence[StoredOperation]) -> Frame:
-    """The one encoding of committed operations that every reader gets."""
-    return Frame(
-        messages.encode(messages.Operations([committed_message(one) for one in operations]))
-    )
 
 
 class Room:
@@ -86,8 +58,6 @@ class Room:
         self.document = loaded.document
         self.id = loaded.document.id
         self.type = type
-        self.revision = loaded.document.revision
-        """The last committed revision."""
         self.sessions: dict[str, Session] = {}
         self.error: CollabError | None = None
         """Why this room takes nothing any more; it is then reopened from the store."""
@@ -97,28 +67,24 @@ class Room:
         self._settings = settings
 
         content = type.content(Delta(msgspec.json.decode(loaded.snapshot.content)))
-        self._recent: deque[Ordered] = deque()
+        recent: list[Ordered] = []
         for operation in loaded.operations:
             delta = Delta(msgspec.json.decode(operation.delta))
             content.apply(delta)
-            self._recent.append((operation, delta))
-        while len(self._recent) > RECENT:
-            self._recent.popleft()
+            recent.append((operation, delta))
+        self._committed = Committed(content.copy(), loaded.document.revision, recent)
         self._authority = Authority(
             content,
-            self.revision,
-            history=[(operation.client, delta) for operation, delta in self._recent],
+            loaded.document.revision,
+            history=[(operation.client, delta) for operation, delta in recent],
         )
-        self._saved = content.copy()
-        self._saved_revision = self.revision
+        self._snapshots = Snapshots(store, self.id, loaded.snapshot.revision)
 
         self._ordered: list[Ordered] = []
         self._sequences: dict[str, tuple[int, int]] = {}
         self._awaiting: dict[int, asyncio.Future[int]] = {}
         self._vetting = asyncio.Lock()
         self._frozen = False
-        self._snapshot_revision = loaded.snapshot.revision
-        self._snapshotting = False
         self._checksum_due: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._own_client = "server-" + secrets.token_urlsafe(9)
@@ -153,23 +119,6 @@ class Room:
         sequence, revision = self._sequences.get(client, (0, 0))
         return sequence if revision <= self.revision else sequence - 1
 
-    def recent(self, since: int) -> list[StoredOperation] | None:
-        """Committed operations after ``since``, or None when memory does not reach that far.
-
-        Raises `CollabError` BAD_REVISION for a revision that never was.
-        """
-        missing = self.revision - since
-        if missing < 0:
-            raise CollabError(
-                errors.BAD_REVISION,
-                f"The server has revision {self.revision}, you come with {since}:"
-                " it lost changes, or is another server.",
-            )
-        if missing > len(self._recent):
-            return None
-        recent = self._recent
-        return [recent[index][0] for index in range(len(recent) - missing, len(recent))]
-
     def join(self, session: Session) -> None:
         """Let a session in; from now on it gets everything that is committed.
 
@@ -195,15 +144,21 @@ class Room:
     # What is committed.
 
     @property
+    def revision(self) -> int:
+        """The last committed revision."""
+        return self._committed.revision
+
+    @property
     def content(self) -> Content:
-        """The content at the committed `revision`. Do not change it; `copy` it to keep it."""
-        lag = self.revision - self._saved_revision
-        if lag:
-            recent = self._recent
-            for index in range(len(recent) - lag, len(recent)):
-                self._saved.apply(recent[index][1])
-            self._saved_revision = self.revision
-        return self._saved
+        """The content at the committed `revision`. Do not change it; ``copy`` it to keep it."""
+        return self._committed.content
+
+    def recent(self, since: int) -> list[StoredOperation] | None:
+        """Committed operations after ``since``, or None when memory does not reach that far.
+
+        Raises `CollabError` BAD_REVISION for a revision that never was.
+        """
+        return self._committed.since(since)
 
     # The way in.
 
@@ -253,7 +208,7 @@ class Room:
             ordered = self._order_own(revision, author, delta)
         if ordered <= self.revision:
             return ordered
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._awaiting[ordered] = future
         return await future
 
@@ -389,8 +344,7 @@ class Room:
     def committed(self, batch: Sequence[Ordered]) -> None:
         """The batch is on disk: everybody may see it."""
         operations = [operation for operation, _ in batch]
-        self._recent.extend(batch)
-        self.revision = operations[-1].revision
+        self._committed.extend(batch)
         if self.sessions:
             frame = operations_frame(operations)
             for session in list(self.sessions.values()):
@@ -401,13 +355,14 @@ class Room:
                 if waiter is not None and not waiter.done():
                     waiter.set_result(operation.revision)
         self._observer.committed(self, operations, [delta for _, delta in batch])
-        if len(self._recent) > 2 * RECENT:
-            self._forget()
+        kept = self._committed.forget()
+        if kept is not None:
+            self._authority.forget(kept + self._authority.revision - self.revision)
         if self._checksum_due is None and self.sessions:
             self._checksum_due = asyncio.get_running_loop().call_later(
                 self._settings.checksum_interval, self._announce_checksum
             )
-        if self.revision - self._snapshot_revision >= self._snapshot_distance():
+        if self._snapshots.due(self.revision, self._authority.content.length):
             self.snapshot()
 
     def failed(self, error: Exception) -> None:
@@ -461,31 +416,8 @@ class Room:
 
     def snapshot(self) -> None:
         """Keep the committed content in the store, so that opening reads less."""
-        if not self._snapshotting and self.revision > self._snapshot_revision:
-            self._snapshotting = True
-            self._spawn(self._save_snapshot(self.revision, self.content.copy()))
-
-    async def _save_snapshot(self, revision: int, content: Content) -> None:
-        try:
-            # Encoding ten megabytes takes a while: not in the event loop.
-            encoded = await asyncio.to_thread(lambda: _encode(content.delta().ops))
-            await self._store.save_snapshot(self.id, Snapshot(revision, encoded))
-            self._snapshot_revision = revision
-        except Exception as error:
-            # Nothing is lost: the log has it all, opening just reads more of it.
-            log.warning("document %s: no snapshot of revision %d: %s", self.id, revision, error)
-            self._snapshot_revision = revision - self._snapshot_distance() // 2
-        finally:
-            self._snapshotting = False
-
-    def _snapshot_distance(self) -> int:
-        return SNAPSHOT_EVERY + self._authority.content.length // SNAPSHOT_SHARE
-
-    def _forget(self) -> None:
-        _ = self.content  # catches up: it can't once they are gone
-        while len(self._recent) > RECENT:
-            self._recent.popleft()
-        self._authority.forget(RECENT + self._authority.revision - self.revision)
+        if self._snapshots.missing(self.revision):
+            self._spawn(self._snapshots.save(self.revision, self.content.copy()))
 
     def _announce_checksum(self) -> None:
         self._checksum_due = None
@@ -503,17 +435,3 @@ class Room:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-
-def refuse(session: Session, error: CollabError, sequence: int | None = None) -> None:
-    """Tell a session that something was not taken; some errors end it."""
-    session.send(
-        Frame(
-            messages.encode(
-                messages.Error(
-                    error.code.code, error.sentence, error.code.retry, sequence=sequence
-                )
-            )
-        )
-    )
-    if error.code.close is not None:
-        session.end(error.code, error.sentence, 0.0 if error.code.retry else None)

@@ -10,6 +10,7 @@ import aiohttp_jinja2
 import jinja2
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from collab.plugins.manager import PluginManager
 from collab.protocol import errors
@@ -92,16 +93,16 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
 
 async def _say_goodbye(app: web.Application) -> None:
     """Save everything, tell every client when to come back, and cut who does not listen."""
-    connections = list(app[CONNECTIONS])
+    connections = app[CONNECTIONS].copy()
     await app[ROOMS].stop(COME_BACK)
     for connection in connections:
         connection.end(errors.SHUTTING_DOWN, retry_after=COME_BACK)
     await asyncio.gather(*(connection.finished() for connection in connections))
 
 
-def _check_origin(settings: Settings) -> web.middlewares._Middleware:
+def _check_origin(settings: Settings) -> Middleware:
     @web.middleware
-    async def check(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin.check_origin(request, settings)
         return await handler(request)
 

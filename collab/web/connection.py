@@ -9,8 +9,7 @@ from collections import deque
 from aiohttp import WSMsgType, web
 
 from collab.protocol import messages
-from collab.protocol.errors import ErrorCode
-from collab.protocol.errors import TOO_SLOW
+from collab.protocol.errors import TOO_SLOW, ErrorCode
 from collab.protocol.frames import Frame
 from collab.protocol.messages import User
 from collab.protocol.settings import Limits

@@ -11,7 +11,7 @@ from aiohttp import web
 from collab.ot import Content, Delta, InvalidOperation, document_type
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
-from collab.rooms.room import committed_message
+from collab.rooms.telling import committed_message
 from collab.web.bodies import json_response, parse_json, read_body, whole_number
 from collab.web.documents import find
 from collab.web.identity import identify

@@ -51,8 +51,8 @@ def clean_title(title: str) -> str:
     kept = "".join(
         " " if character.isspace() else character
         for character in title
-        if character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")
-        and character not in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+        if character.isspace() or (unicodedata.category(character) not in ("Cc", "Cs")
+        and character not in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
     )
     kept = " ".join(kept.split())
     if not kept:

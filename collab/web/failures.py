@@ -32,8 +32,8 @@ async def tell_failures(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as response:
         if response.status < 400:
             raise
-        error = CollabError(_HTTP.get(response.status, errors.BAD_REQUEST))
-        answer = _answer(request, error, response.status)
+        told = CollabError(_HTTP.get(response.status, errors.BAD_REQUEST))
+        answer = _answer(request, told, response.status)
         if "Allow" in response.headers:
             answer.headers["Allow"] = response.headers["Allow"]
         return answer

@@ -14,4 +14,5 @@ SETTINGS = web.AppKey("settings", Settings)
 STORE = web.AppKey("store", Store)
 ROOMS = web.AppKey("rooms", Rooms)
 PLUGINS = web.AppKey("plugins", PluginManager)
+
 CONNECTIONS: web.AppKey[set[Connection]] = web.AppKey("connections", set)

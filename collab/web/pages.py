@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp_jinja2
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 import collab
 from collab.web.documents import described, find, page
@@ -78,10 +79,10 @@ NONCE = web.RequestKey("nonce", str)
 
 
 @web.middleware
-async def secure_pages(request: web.Request, handler: Any) -> web.StreamResponse:
+async def secure_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request a nonce and each page its security headers."""
     request[NONCE] = secrets.token_urlsafe(12)
-    response: web.StreamResponse = await handler(request)
+    response = await handler(request)
     if response.content_type == "text/html":
         response.headers.update(security_headers(request, request[NONCE]))
     return response

@@ -18,9 +18,9 @@ from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.protocol.settings import Limits
 from collab.rooms import Room
-from collab.rooms.room import committed_message, operations_frame, refuse
-from collab.web.connection import Connection
+from collab.rooms.telling import committed_message, operations_frame, refuse
 from collab.web.clients import CLIENTS
+from collab.web.connection import Connection
 from collab.web.identity import identify
 from collab.web.keys import CONNECTIONS, ROOMS, SETTINGS
 from collab.web.origin import check_origin

@@ -361,7 +361,7 @@ async def test_stopping_saves_what_was_taken_and_answers_nothing_new(
 async def test_memory_keeps_only_recent_operations(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collab.rooms.room.RECENT", 4)
+    monkeypatch.setattr("collab.rooms.committed.RECENT", 4)
     ann = await enter(room, "a")
     for number in range(20):
         room.submit(ann, typed(number, number + 1, 0, "x"))

@@ -56,7 +56,7 @@ async def test_coming_back_is_told_only_what_was_missed(client: Client) -> None:
 async def test_coming_back_from_far_is_told_in_parts(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collab.rooms.room.RECENT", 2)
+    monkeypatch.setattr("collab.rooms.committed.RECENT", 2)
     monkeypatch.setattr("collab.web.socket.CATCH_UP", 3)
     made = await make(client)
     first = await talk(client, made)

@@ -1,0 +1,44 @@
+"""What a room says, encoded once for all readers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Raw
+
+from collab.protocol import messages
+from collab.protocol.errors import CollabError
+from collab.protocol.frames import Frame
+from collab.rooms.port import Session
+from collab.storage.port import StoredOperation
+
+
+def committed_message(operation: StoredOperation) -> messages.Committed:
+    """A stored operation as it goes over the wire."""
+    return messages.Committed(
+        operation.revision,
+        operation.client,
+        operation.sequence,
+        operation.author,
+        operation.time,
+        Raw(operation.delta),
+    )
+
+
+def operations_frame(operations: Sequence[StoredOperation]) -> Frame:
+    """Committed operations, the same bytes for everybody."""
+    return Frame(
+        messages.encode(messages.Operations([committed_message(one) for one in operations]))
+    )
+
+
+def refuse(session: Session, error: CollabError, sequence: int | None = None) -> None:
+    """Tell a session that something was not taken; some errors end it.
+
+    ``sequence`` is the operation that was refused, where it was one.
+    """
+    code = error.code
+    refusal = messages.Error(code.code, error.sentence, code.retry, sequence=sequence)
+    session.send(Frame(messages.encode(refusal)))
+    if code.close is not None:
+        session.end(code, error.sentence, 0.0 if code.retry else None)
