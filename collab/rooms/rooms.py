@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from collab.ot import document_type
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
@@ -94,10 +93,9 @@ class Rooms:
         if loaded is None:
             raise CollabError(errors.NO_DOCUMENT)
         try:
-            type = document_type(loaded.document.type)
+            room = Room(loaded, self.store, self.journal, self._observer, self._settings)
         except LookupError as error:
             raise CollabError(errors.CONFLICT, str(error)) from error
-        room = Room(loaded, type, self.store, self.journal, self._observer, self._settings)
         self._rooms[id] = room
         self._observer.opened(room)
         self.release(room)

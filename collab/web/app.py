@@ -59,7 +59,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     secret = load_secret(settings.data_dir)
     app[CLIENTS] = Clients(secret)
     identity.setup(app, Identities(secret, settings.tokens))
-    plugins = PluginManager(settings, store)
+    plugins = PluginManager(settings)
     app[PLUGINS] = plugins
     plugins.load()
     aiohttp_jinja2.setup(
@@ -79,7 +79,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
 
     async def open_rooms(app: web.Application) -> AsyncIterator[None]:
         app[ROOMS] = Rooms(app[STORE], settings, plugins)
-        await plugins.start(app[ROOMS])
+        await plugins.start(app[ROOMS], app[STORE])
         yield
         # Sockets were told goodbye in on_shutdown; what is left are server-side edits.
         await app[ROOMS].stop(COME_BACK)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import msgspec
 from aiohttp import web
 
-from collab.ot import Content, Delta, InvalidOperation, document_type
+from collab.ot import Content, Delta, InvalidOperation
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
+from collab.rooms.replay import replayed
 from collab.rooms.telling import committed_message
 from collab.web.bodies import json_response, parse_json, read_body, whole_number
 from collab.web.documents import find
@@ -90,15 +91,7 @@ async def _content(request: web.Request, wanted: int | None) -> tuple[int, Conte
     if loaded is None:
         raise CollabError(errors.NO_DOCUMENT)
 
-    def replay() -> Content:
-        content = document_type(loaded.document.type).content(
-            Delta(msgspec.json.decode(loaded.snapshot.content))
-        )
-        for operation in loaded.operations:
-            content.apply(Delta(msgspec.json.decode(operation.delta)))
-        return content
-
-    content = await asyncio.to_thread(replay)
+    content = await asyncio.to_thread(replayed, loaded)
     revision = loaded.operations[-1].revision if loaded.operations else loaded.snapshot.revision
     return revision, content
 

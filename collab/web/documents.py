@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
-import time
-import unicodedata
 from typing import Any
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
-from collab.ot import Delta, InvalidOperation, document_type
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
-from collab.storage.port import Conflict, DocumentRecord
+from collab.rooms.new import clean_title, new_document
+from collab.storage.port import DocumentRecord
 from collab.web.bodies import json_response, read_json, whole_number
 from collab.web.identity import identify
 from collab.web.keys import PLUGINS, ROOMS, SETTINGS, STORE
 from collab.web.proxies import base_path
-
-TITLE_LENGTH = 200
-"""Characters a title may have."""
 
 UNTITLED = "Untitled"
 
@@ -41,27 +35,6 @@ class Change(Struct, forbid_unknown_fields=True):
     """What ``PATCH /api/documents/{id}`` takes."""
 
     title: str | UnsetType = UNSET
-
-
-def clean_title(title: str) -> str:
-    """A title in one line, without characters that can't be seen or turn the text around.
-
-    Raises `CollabError` when nothing is left of it or it is too long.
-    """
-    kept = "".join(
-        " " if character.isspace() else character
-        for character in title
-        if character.isspace() or (unicodedata.category(character) not in ("Cc", "Cs")
-        and character not in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-    )
-    kept = " ".join(kept.split())
-    if not kept:
-        raise CollabError(errors.BAD_REQUEST, "A title needs at least one visible character.")
-    if len(kept) > TITLE_LENGTH:
-        raise CollabError(
-            errors.BAD_REQUEST, f"A title may have {TITLE_LENGTH} characters, not {len(kept)}."
-        )
-    return kept
 
 
 def described(request: web.Request, document: DocumentRecord) -> dict[str, Any]:
@@ -97,44 +70,13 @@ async def find(request: web.Request) -> DocumentRecord:
     return document
 
 
-def initial_content(new: NewDocument, limit: int) -> Delta:
-    """The first content of a document. Raises `CollabError` when its type does not admit it."""
-    content = [{"insert": new.content}] if isinstance(new.content, str) else new.content
-    try:
-        type = document_type(new.type)
-        delta = Delta() if new.content == "" else Delta(content)
-        type.validate(delta)
-        type.content(delta)
-    except LookupError as error:
-        raise CollabError(errors.BAD_REQUEST, str(error)) from error
-    except InvalidOperation as error:
-        raise CollabError(errors.BAD_OPERATION, f"The content is refused: {error}") from error
-    if delta.length() > limit:
-        raise CollabError(errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters.")
-    return delta
-
-
 async def create(request: web.Request) -> web.Response:
     """``POST /api/documents`` → 201 with id and links."""
     new = await read_json(request, NewDocument)
     await identify(request)
-    delta = initial_content(new, request.app[SETTINGS].limits.document_size)
-    now = round(time.time(), 3)
-    while True:
-        document = DocumentRecord(
-            id=secrets.token_urlsafe(16),
-            title=clean_title(new.title),
-            type=new.type,
-            epoch=secrets.token_urlsafe(9),
-            revision=0,
-            created=now,
-            updated=now,
-        )
-        try:
-            await request.app[STORE].create(document, msgspec.json.encode(delta.ops))
-            break
-        except Conflict:  # an id of 128 random bits twice; the second try has another one
-            continue
+    limit = request.app[SETTINGS].limits.document_size
+    document, delta = new_document(new.title, new.type, new.content, limit)
+    await request.app[STORE].create(document, msgspec.json.encode(delta.ops))
     request.app[PLUGINS].document_created(document)
     shown = described(request, document)
     return json_response(shown, status=201, Location=shown["links"]["self"])

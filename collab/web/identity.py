@@ -73,7 +73,7 @@ class Identities:
 
     def __init__(self, secret: bytes, tokens: dict[str, str]) -> None:
         self._secret = secret
-        self._tokens = {name: token.encode() for name, token in tokens.items()}
+        self._tokens = {name: token.encode() for name, token in tokens.items() if token}
 
     async def identify(self, request: web.Request) -> User:
         """Who sends ``request``: a script by its token, a browser by its cookie, else a new guest.

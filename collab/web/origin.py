@@ -16,6 +16,7 @@ from aiohttp import web
 from collab.protocol.errors import BAD_ORIGIN, CollabError
 from collab.protocol.settings import Settings
 from collab.web.identity import bearer_token, cookies
+from collab.web.listening import is_open
 from collab.web.proxies import peer
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -23,6 +24,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
 )
+
+_PORT = re.compile(r":[0-9]+$")
 
 
 class Origin(NamedTuple):
@@ -73,14 +76,16 @@ def _is_upgrade(request: web.Request) -> bool:
 def check_origin(request: web.Request, settings: Settings) -> None:
     """Raises `CollabError` (``bad_origin``) when another site's page may stand behind it.
 
-    Called before any upgrade, whatever its method, and for every method that may change
-    something; for others it does nothing.
+    Called for every request, before anything else is done. Whatever is asked, the host has to be
+    one of ours (see `_check_host`). An upgrade, and a method that may change something, has to
+    come from one of our own pages or from no page at all:
 
     - With an ``Origin``, that has to be ours or an allowed one, whole and only once.
     - Without it, ``Sec-Fetch-Site`` decides when there is one: ``same-origin`` and ``none``.
     - Without both it is no browser's request. It passes with a bearer token, which no page
       can send by itself, or without our cookie, so that it acts in nobody's name.
     """
+    _check_host(request, settings)
     if request.method in _SAFE_METHODS and not _is_upgrade(request):
         return
     lines = request.headers.getall("Origin", ())
@@ -96,6 +101,36 @@ def check_origin(request: web.Request, settings: Settings) -> None:
             "A request that comes with Collab's cookie has to say its Origin; a script sends a"
             " bearer token instead of the cookie.",
         )
+
+
+def _check_host(request: web.Request, settings: Settings) -> None:
+    """On a server for this machine only, nobody but this machine may be talked to.
+
+    The hazard is called DNS rebinding: another site's name suddenly leads to 127.0.0.1, and its
+    page, which a browser on this machine shows, reads and writes here as if it were ours.
+    """
+    if settings.unix_socket is not None or settings.trusted_proxies or is_open(settings):
+        return
+    host = peer(request).host
+    name = _PORT.sub("", host).lower()
+    if not name or name == "localhost" or name.endswith(".localhost") or _is_address(name):
+        return
+    if any(parse_origin(origin).host == name for origin in settings.allowed_origins):
+        return
+    raise CollabError(
+        BAD_ORIGIN,
+        f"This server is for its own machine, and {host} is not a name of it. When that is a"
+        " reverse proxy, the setting trusted_proxies has to name the proxy's address; else"
+        f" allowed_origins has to name http://{host} .",
+    )
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _check_written(text: str, site: str | None, own: Origin | None, settings: Settings) -> None:

@@ -268,6 +268,12 @@ async def test_scripts_are_known_by_their_token(
     assert ("Set-Cookie" in answer) is (id == "guest:")
 
 
+@pytest.mark.parametrize("visitor", [Settings(tokens={"bot": ""})], indirect=True)
+async def test_an_empty_token_opens_nothing(visitor: Visitor) -> None:
+    answer, _ = await visitor.visit({"Authorization": "Bearer "})
+    assert "bad_token" in str(answer)
+
+
 async def test_a_script_keeps_the_name_the_operator_gave_it(visitor: Visitor) -> None:
     headers = {"Authorization": "Bearer s3cret"}
     me, _ = await visitor.visit(headers)

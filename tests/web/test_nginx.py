@@ -72,6 +72,14 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield http
 
 
+async def operations(session: RawSession, count: int) -> list[dict[str, Any]]:
+    """The first operations that a client is told."""
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
+        found += (await session.expect("operations"))["operations"]
+    return found
+
+
 async def make_document(http: aiohttp.ClientSession, site: Site, content: str = "") -> str:
     body = {"title": "Minutes", "content": content}
     async with http.post(f"{site.url}/api/documents", json=body) as response:
@@ -88,7 +96,7 @@ async def test_two_edit_one_document(site: Site, http: aiohttp.ClientSession) ->
     assert one.welcome["content"] == [{"insert": "Hello"}]
     await one.operate(0, 1, [{"retain": 5}, {"insert": " you"}])
     await other.operate(0, 1, [{"insert": "> "}])
-    seen = [[await session.committed(1), await session.committed(2)] for session in (one, other)]
+    seen = [await operations(session, 2) for session in (one, other)]
     assert seen[0] == seen[1]
     assert {operation["client"] for operation in seen[0]} == {one.client, other.client}
     async with http.get(
@@ -159,17 +167,20 @@ async def test_what_a_browser_claims_of_itself_does_not_pass(
 
 
 class Links(HTMLParser):
-    """Every URL on a page, and the JSON in its scripts."""
+    """Every URL on a page, and the JSON in its scripts; not what scripts fill in later."""
 
     def __init__(self) -> None:
         super().__init__()
         self.urls: list[str] = []
         self.json: list[Any] = []
         self._in_json = False
+        self._templates = 0
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = dict(attributes)
-        self.urls += [value for name, value in attributes if name in ("href", "src", "action") and value]
+        self._templates += tag == "template"
+        if not self._templates:
+            self.urls += filter(None, (given.get(name) for name in ("href", "src", "action")))
         self._in_json = tag == "script" and given.get("type") in ("importmap", "application/json")
 
     def handle_data(self, data: str) -> None:
@@ -178,6 +189,7 @@ class Links(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._in_json = False
+        self._templates -= tag == "template"
 
 
 _IMPORT = re.compile(r"""(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"'\s]+)["']""")
@@ -203,7 +215,8 @@ def links_of(kind: str, text: str, imports: dict[str, str]) -> list[str]:
         # A socket or an API is no page: that it is under the prefix is all there is to see.
         paths = [path for value in page.json for path in paths_in(value)]
         assert all(f"{path}/".startswith(f"{BASE}/") for path in paths), paths
-        return page.urls + list(imports.values())
+        loaded = [path for path in paths if path.endswith((".js", ".css"))]
+        return page.urls + list(imports.values()) + loaded
     if "javascript" in kind:
         return [imports.get(name, name) for name in _IMPORT.findall(text)]
     return _CSS_URL.findall(text) if kind == "text/css" else []

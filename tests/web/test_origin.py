@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -188,8 +189,58 @@ async def test_any_upgrade_is_checked_whatever_its_method(method: str) -> None:
     assert not await accepted(method, headers)
 
 
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1:8080", True),
+        ("[::1]:8080", True),
+        ("localhost:8080", True),
+        ("LOCALHOST", True),
+        ("docs.localhost:8080", True),
+        ("192.168.1.5:8080", True),
+        ("wiki.example:8080", True),
+        ("", True),
+        ("evil.example:8080", False),
+        ("evil.example", False),
+        ("localhost.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("evil.wiki.example", False),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_another_sites_name_for_this_machine_is_refused(
+    host: str, expected: bool, method: str
+) -> None:
+    """DNS rebinding: what the page of evil.example would send when its name leads here."""
+    headers = CIMultiDict({"Host": host, "Sec-Fetch-Site": "same-origin"})
+    if method == "POST":
+        headers["Origin"] = f"http://{host}" if host else "http://127.0.0.1:8080"
+
+    async def ask(settings: Settings) -> bool:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            check_origin(request, settings)
+            return web.Response()
+
+        try:
+            await proxies.middleware(settings)(make_request(method, headers), handler)
+        except CollabError as error:
+            return error.code is not BAD_ORIGIN
+        return True
+
+    allowed = ("http://wiki.example:8080",)
+    if host or method == "GET":
+        assert await ask(Settings(allowed_origins=allowed)) is expected
+    for open_to_others in (
+        Settings(host="0.0.0.0", allowed_origins=allowed),
+        Settings(trusted_proxies=("10.0.0.1",), allowed_origins=allowed),
+        Settings(unix_socket=Path("collab.sock"), allowed_origins=allowed),
+    ):
+        if host or method == "GET":
+            assert await ask(open_to_others)
+
+
 async def test_the_refusal_says_what_the_operator_can_do() -> None:
-    settings = Settings()  # the proxy is not trusted, so that https is not known
+    settings = Settings(host="0.0.0.0")  # the proxy is not trusted, so https is not known
     request = make_request(
         "POST", CIMultiDict({"Host": "docs.example", "Origin": "https://docs.example"})
     )

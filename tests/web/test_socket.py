@@ -195,7 +195,7 @@ async def test_who_sends_too_fast_is_read_later_and_loses_nothing(
     await conversation.hear()
     for _ in range(20):
         await conversation.say({"type": "ping"})
-    heard = []
+    heard: list[str] = []
     while heard.count("pong") < 20:
         heard.append((await conversation.hear())["type"])
     assert heard.count("error") == 1

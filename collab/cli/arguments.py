@@ -1,0 +1,145 @@
+"""The grammar of the command line: which commands there are and what each takes."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from collab import __version__
+from collab.cli.options import OPTIONS
+
+ALL = frozenset(option.path[0] for option in OPTIONS)
+STORAGE = frozenset({"data_dir", "database", "durability"})
+PLUGINS = frozenset({"plugins_dir", "plugins_off"})
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    _Commands = _SubParsersAction[ArgumentParser]
+
+
+def make_parser() -> ArgumentParser:
+    """``command`` in what it parses is the words of the command, such as ``documents list``."""
+    parser = ArgumentParser(
+        "collab", description="Edit documents together in the browser.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"collab {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    _settings(_add(commands, "serve", "run the server until SIGTERM or Ctrl-C"), ALL)
+    _settings(_add(commands, "migrate", "bring the database to this version's form"), STORAGE)
+    _documents(commands)
+    _transfer(commands)
+    plugins = _group(commands, "plugins", "look at plugins")
+    listing = _add(plugins, "list", "which there are, switched on or not", "plugins list")
+    listing.add_argument("--json", action="store_true", help="one JSON object on each line")
+    _settings(listing, PLUGINS)
+    shown = _add(commands, "settings", "show the settings in force and where they come from")
+    shown.add_argument(
+        "--reference", action="store_true", help="print the reference of all settings instead"
+    )
+    _settings(shown, ALL)
+    return parser
+
+
+def _add(commands: _Commands, name: str, help: str, command: str = "") -> ArgumentParser:
+    parser = commands.add_parser(
+        name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False
+    )
+    parser.set_defaults(command=command or name)
+    return parser
+
+
+def _group(commands: _Commands, name: str, help: str) -> _Commands:
+    parser = commands.add_parser(name, help=help, allow_abbrev=False)
+    return parser.add_subparsers(metavar="COMMAND", required=True)
+
+
+def _documents(commands: _Commands) -> None:
+    group = _group(commands, "documents", "list, create, show and delete documents")
+    listing = _add(group, "list", "the documents, last changed first", "documents list")
+    listing.add_argument("--search", default="", help="only those with this in their title")
+    listing.add_argument("--json", action="store_true", help="one JSON object on each line")
+    create = _add(group, "create", "make an empty document; prints its id", "documents create")
+    create.add_argument("title")
+    create.add_argument("--type", default="text", help="text (the default) or richtext")
+    show = _add(group, "show", "what is known of a document", "documents show")
+    show.add_argument("id")
+    show.add_argument("--json", action="store_true", help="as a JSON object")
+    delete = _add(group, "delete", "delete documents with all their history", "documents delete")
+    delete.add_argument("ids", nargs="+", metavar="id")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    for parser in (listing, create, show, delete):
+        _where(parser)
+
+
+def _transfer(commands: _Commands) -> None:
+    importing = _add(commands, "import", "make a document of each file; prints their ids")
+    importing.add_argument("files", nargs="+", metavar="FILE", help="- is standard input")
+    importing.add_argument("--title", help="by default the file's name without its ending")
+    importing.add_argument(
+        "--format", choices=("text", "delta"), help="by default delta for .json, else text"
+    )
+    importing.add_argument("--type", help="text or richtext; by default what the file needs")
+    _where(importing)
+    export = _add(commands, "export", "write documents into files or to standard output")
+    export.add_argument("ids", nargs="*", metavar="id")
+    export.add_argument("--all", action="store_true", help="every document, into a folder")
+    export.add_argument("--output", "-o", help="a file, or a folder for several documents")
+    export.add_argument(
+        "--format", choices=("text", "delta"), default="text", help="by default text"
+    )
+    export.add_argument("--revision", type=_revision, help="by default the newest")
+    export.add_argument("--force", action="store_true", help="replace files that are there")
+    _where(export)
+
+
+def _revision(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise ArgumentTypeError(f"{text!r} is no number of a revision")
+    return int(text)
+
+
+def _where(parser: ArgumentParser) -> None:
+    """Which documents a command works on."""
+    group = parser.add_argument_group(
+        "through a running server", "without --url the command works on the database itself"
+    )
+    group.add_argument("--url", help="the server's address (or COLLAB_URL)")
+    group.add_argument("--token", dest="bearer", help="a script's token (or COLLAB_TOKEN)")
+    _settings(parser, STORAGE, tokens=False)
+
+
+def _settings(parser: ArgumentParser, names: Collection[str], tokens: bool = True) -> None:
+    """A flag for each of the settings ``names``; those not given stay out of the result."""
+    group = parser.add_argument_group(
+        "settings", "each may also stand in the environment or in a file: see docs/settings.md"
+    )
+    group.add_argument("--config", metavar="FILE", default=SUPPRESS, help="TOML file of settings")
+    for option in OPTIONS:
+        if option.flag is None or option.path[0] not in names:
+            continue
+        group.add_argument(
+            option.flag,
+            action="append" if option.is_list else "store",
+            default=SUPPRESS,
+            metavar="PATH" if option.is_path else option.path[0].rpartition("_")[2].upper(),
+            help=option.description.replace("%", "%%"),
+        )
+    if tokens and "tokens" in names:
+        group.add_argument(
+            "--token",
+            metavar="NAME=TOKEN",
+            action="append",
+            default=SUPPRESS,
+            help="A script's name and secret token; who lists processes sees it: rather use"
+            " COLLAB_TOKENS__NAME or a file.",
+        )
+    group.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=SUPPRESS,
+        help="Any setting by its key, such as limits.rate=50.",
+    )

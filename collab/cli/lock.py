@@ -1,0 +1,65 @@
+"""One process at a time works on a data directory: the server, or a command that writes.
+
+The lock belongs to an open file, so the system lets go of it however the process ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from collab.cli.failure import Exit, Failure
+
+
+class Lock:
+    """A lock that is held; its file says by whom."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def tell(self, words: str) -> None:
+        """Let others know who holds it, such as ``the server at http://127.0.0.1:8080/``."""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()} {words}\n".encode(), 0)
+
+
+@contextmanager
+def locked(data_dir: Path, words: str) -> Iterator[Lock]:
+    """Hold the data directory, made when there is none; ``words`` tell others what for.
+
+    Raises `Failure`: taken, when another process holds it; failed, when it can't be used.
+    """
+    path = data_dir / "lock"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Failure(
+            f"The data directory {data_dir} can't be used: {error.strerror}. Give another one with"
+            " --data-dir, or let this user write there."
+        ) from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise Failure(f"{path} can't be locked: {error.strerror}.") from None
+            raise Failure(_in_use(data_dir, os.pread(descriptor, 1000, 0)), Exit.TAKEN) from None
+        lock = Lock(descriptor)
+        lock.tell(words)
+        yield lock
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _in_use(data_dir: Path, told: bytes) -> str:
+    process, _, words = told.decode(errors="replace").strip().partition(" ")
+    holder = f"{words} (process {process})" if words else "another process"
+    url = words.rpartition(" at ")[2]
+    hint = f" To work with its documents, add --url {url} to the command." if "://" in url else ""
+    return f"The data directory {data_dir} is in use by {holder}.{hint}"

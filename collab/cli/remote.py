@@ -1,0 +1,129 @@
+"""Documents on a running server, through its HTTP API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.client import HTTPException, HTTPResponse
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import msgspec
+
+from collab.cli.failure import Exit, Failure
+from collab.cli.library import Entry, Format
+
+TIMEOUT = 60.0
+"""Seconds that the server may be silent."""
+
+_PIECE = 64 * 1024
+_MEDIA = {"text": "text/plain", "delta": "application/json"}
+
+
+class _Page(msgspec.Struct):
+    documents: list[Entry]
+    next: str | None
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A redirect would take the token along to wherever it leads."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+class RemoteLibrary:
+    """A `Library` on the server at ``url`` (with its base path); ``token`` says who we are."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise Failure(
+                f"{url} is no address of a server, such as https://docs.example/team/docs/ .",
+                Exit.USAGE,
+            )
+        self._url = url.rstrip("/")
+        self._headers = {"Accept": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._opener = build_opener(_NoRedirects)
+
+    def _ask(self, method: str, path: str, body: Any = None, accept: str = "") -> HTTPResponse:
+        """Raises `Failure` with the server's own sentence when it refuses."""
+        headers = {**self._headers, **({"Accept": accept} if accept else {})}
+        data = None
+        if body is not None:
+            data = msgspec.json.encode(body)
+            headers["Content-Type"] = "application/json"
+        request = Request(self._url + path, data, headers, method=method)
+        try:
+            response: HTTPResponse = self._opener.open(request, timeout=TIMEOUT)
+        except HTTPError as error:
+            raise self._refused(error) from None
+        except (URLError, HTTPException, OSError) as error:
+            reason = getattr(error, "reason", error)
+            raise Failure(f"{self._url} does not answer: {reason}.") from None
+        return response
+
+    def _refused(self, error: HTTPError) -> Failure:
+        try:
+            sentence = msgspec.json.decode(error.read())["error"]["message"]
+        except (msgspec.DecodeError, KeyError, TypeError, OSError):
+            return Failure(
+                f"{self._url} answers {error.code} {error.reason}: is that the address of Collab?"
+            )
+        missing = error.code in (404, 410)
+        return Failure(sentence, Exit.MISSING if missing else Exit.FAILED)
+
+    def _read(self, response: HTTPResponse, type: Any) -> Any:
+        try:
+            with response:
+                return msgspec.json.decode(response.read(), type=type)
+        except (msgspec.DecodeError, HTTPException, OSError) as error:
+            raise Failure(
+                f"{self._url} gives an answer that is not Collab's ({error}): is the address right?"
+            ) from None
+
+    def documents(self, search: str = "") -> Iterator[Entry]:
+        cursor: str | None = None
+        while True:
+            query = {"limit": "200", "search": search, **({"cursor": cursor} if cursor else {})}
+            response = self._ask("GET", f"/api/documents?{urlencode(query)}")
+            page: _Page = self._read(response, _Page)
+            yield from page.documents
+            cursor = page.next
+            if cursor is None:
+                return
+
+    def document(self, id: str) -> Entry:
+        entry: Entry = self._read(self._ask("GET", _path(id)), Entry)
+        return entry
+
+    def create(self, title: str, type: str, content: Any) -> Entry:
+        body = {"title": title, "type": type, "content": content}
+        entry: Entry = self._read(self._ask("POST", "/api/documents", body), Entry)
+        return entry
+
+    def delete(self, id: str) -> None:
+        self._ask("DELETE", _path(id)).close()
+
+    def content(self, id: str, format: Format, revision: int | None = None) -> Iterator[bytes]:
+        query = "" if revision is None else f"?revision={revision}"
+        response = self._ask("GET", f"{_path(id)}/content{query}", accept=_MEDIA[format])
+        return self._pieces(response)
+
+    def _pieces(self, response: HTTPResponse) -> Iterator[bytes]:
+        with response:
+            while True:
+                try:
+                    piece = response.read(_PIECE)
+                except (HTTPException, OSError) as error:
+                    raise Failure(f"{self._url} broke off: {error}.") from None
+                if not piece:
+                    return
+                yield piece
+
+
+def _path(id: str) -> str:
+    return f"/api/documents/{quote(id, safe='')}"

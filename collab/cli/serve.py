@@ -1,0 +1,117 @@
+"""``collab serve``: start, say where, run until asked to stop, stop with everything saved."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+from collab.cli.failure import Exit, Failure
+from collab.cli.lock import Lock, locked
+from collab.cli.options import ServerSettings
+from collab.storage.port import StorageError
+from collab.web import create_app
+from collab.web.listening import is_open, listen
+
+try:
+    import uvloop
+except ImportError:  # it does not install everywhere, and all works without it
+    new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+else:
+    new_event_loop = uvloop.new_event_loop
+
+WARNING = (
+    "Other machines can reach it, and nobody has to log in: whoever reaches it may read, change"
+    " and delete every document. Put a reverse proxy that asks for a password in front of it, or"
+    " listen on 127.0.0.1 only."
+)
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: ServerSettings) -> int:
+    """Run the server until SIGTERM or SIGINT; a second one ends it without waiting.
+
+    Raises `Failure` when it can't start.
+    """
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every look it takes
+    with (
+        locked(settings.data_dir, "a Collab server that is starting") as lock,
+        asyncio.Runner(loop_factory=new_event_loop) as runner,
+    ):
+        runner.run(_serve(settings, lock))
+    return Exit.DONE
+
+
+async def _serve(settings: ServerSettings, lock: Lock) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stopper(stopping))
+    try:
+        app = create_app(settings)
+        async with listen(app, settings) as address:
+            lock.tell(f"a Collab server at {address}")
+            print(f"Collab is at {address}", flush=True)
+            if is_open(settings):
+                print(WARNING, flush=True)
+            await stopping.wait()
+            log.info("stopping")
+    except StorageError as error:
+        raise Failure(str(error)) from error
+    except ValueError as error:
+        raise Failure(str(error), Exit.USAGE) from error
+    except OSError as error:
+        raise _why(error, settings) from error
+
+
+def _stopper(stopping: asyncio.Event) -> Callable[[], None]:
+    def stop() -> None:
+        if stopping.is_set():
+            # Whatever was acknowledged is on disk; the rest comes again from the clients.
+            os._exit(Exit.FAILED)
+        stopping.set()
+
+    return stop
+
+
+def _why(error: OSError, settings: ServerSettings) -> Failure:
+    """Why the server can't listen, and what to do."""
+    if settings.unix_socket is not None:
+        where, other = f"the unix socket {settings.unix_socket}", "--unix-socket"
+    else:
+        where, other = f"port {settings.port} of {settings.host}", "--port"
+    if isinstance(error, socket.gaierror):
+        return Failure(f"The host {settings.host} is not known here; see --host.", Exit.USAGE)
+    match error.errno:
+        case errno.EADDRINUSE:
+            return Failure(
+                f"Another process listens on {where}. Stop it, or give another one with {other}.",
+                Exit.TAKEN,
+            )
+        case errno.EACCES | errno.EPERM:
+            return Failure(
+                f"This user may not listen on {where} ({_reason(error)}). Give another one with"
+                f" {other}; ports below 1024 are for a reverse proxy."
+            )
+        case errno.EADDRNOTAVAIL:
+            return Failure(
+                f"{settings.host} is no address of this machine; see --host.", Exit.USAGE
+            )
+        case _:
+            return Failure(f"The server can't start with {where}: {_reason(error)}.")
+
+
+def _reason(error: OSError) -> str:
+    text = (error.strerror or str(error)).rstrip(".")
+    return f"{text}: {error.filename}" if error.filename else text

@@ -1,0 +1,106 @@
+"""Calls implementations one by one, each plugin's failure kept with that plugin.
+
+pluggy marks, validates and orders implementations; it neither awaits nor isolates, so the
+calling is ours. A synchronous implementation that returns None costs a function call, two
+looks at the clock and nothing else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from collab.plugins.guard import HARMLESS, CutOff, Guard
+from collab.plugins.specs import Hook, Veto
+
+
+class Pending(NamedTuple):
+    """A call that has begun and has to be awaited."""
+
+    implementation: Implementation
+    call: Awaitable[Any]
+    began: float
+
+
+class Implementation:
+    """One plugin's implementation of one hook."""
+
+    __slots__ = ("_function", "_pick", "guard", "hook")
+
+    def __init__(
+        self, hook: Hook, guard: Guard, function: Callable[..., Any], arguments: tuple[str, ...]
+    ) -> None:
+        self.hook = hook
+        self.guard = guard
+        self._function = function
+        self._pick = (
+            None
+            if arguments == hook.arguments
+            else tuple(hook.arguments.index(name) for name in arguments)
+        )
+
+    def begin(self, arguments: tuple[Any, ...]) -> Any:
+        """Call it with all of the hook's arguments; of which it gets those it names."""
+        if self._pick is None:
+            return self._function(*arguments)
+        return self._function(*[arguments[index] for index in self._pick])
+
+    def tell(self, arguments: tuple[Any, ...]) -> Pending | None:
+        """Call it for its effect, failures contained.
+
+        Returns None when that is done, or what has to be awaited and then reported.
+        """
+        guard = self.guard
+        if not guard.admits():
+            return None
+        began = guard.clock()
+        try:
+            result = self.begin(arguments)
+            if result is not None and inspect.isawaitable(result):
+                return Pending(self, result, began)
+        except HARMLESS as error:
+            guard.failed(self.hook.name, error, guard.clock() - began)
+            return None
+        seconds = guard.clock() - began
+        if seconds > self.hook.budget:
+            guard.failed(self.hook.name, _blocked(seconds), seconds)
+        else:
+            guard.finished(self.hook.name, seconds)
+        return None
+
+    async def ask(self, arguments: tuple[Any, ...], expected: type | tuple[type, ...]) -> Any:
+        """Call it for its answer; None when it has none, is switched off, or failed.
+
+        An answer that is not of an ``expected`` type is a failure. Raises `Veto` only.
+        """
+        guard = self.guard
+        if not guard.admits():
+            return None
+        name = self.hook.name
+        began = guard.clock()
+        try:
+            answer = self.begin(arguments)
+            if answer is not None and inspect.isawaitable(answer):
+                answer = await guard.within(name, self.hook.budget, answer)
+            elif guard.clock() - began > self.hook.budget:
+                raise _blocked(guard.clock() - began)
+            if answer is not None and not isinstance(answer, expected):
+                raise TypeError(
+                    f"returned {type(answer).__name__}; the hook is {self.hook.signature}"
+                )
+        except Veto:
+            guard.finished(name, guard.clock() - began)
+            if self.hook.kind == "asked":
+                raise
+            return None
+        except HARMLESS as error:
+            cut = self.hook.kind == "asked" and isinstance(error, CutOff)
+            guard.failed(name, error, guard.clock() - began, trip=cut)
+            return None
+        guard.finished(name, guard.clock() - began)
+        return answer
+
+
+def _blocked(seconds: float) -> CutOff:
+    return CutOff(f"blocked the event loop for {seconds:.1f} s")

@@ -1,0 +1,52 @@
+"""How much one plugin may say: a flood of messages waits here, not in everybody's outbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+BURST = 256 * 1024
+"""Bytes a plugin may send at once to one document or one session."""
+
+RATE = 512 * 1024
+"""Bytes per second it may send for long."""
+
+OVERHEAD = 200
+"""Bytes that every message is counted besides its own."""
+
+
+class Flow:
+    """One plugin's sending, bounded for each document and each session apart.
+
+    `admit` waits until there is room again, so that a plugin that says too much is slowed
+    down, runs into the time budget of its hook, and hurts nobody else.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], burst: int = BURST, rate: float = RATE
+    ) -> None:
+        self._clock = clock
+        self._burst = burst
+        self._rate = rate
+        self._buckets: dict[str, dict[str | None, tuple[float, float]]] = {}
+
+    async def admit(self, document: str, session: str | None, size: int) -> None:
+        """Return when ``size`` bytes may go to the session (None: to the whole document)."""
+        while True:
+            now = self._clock()
+            buckets = self._buckets.setdefault(document, {})
+            level, then = buckets.get(session, (float(self._burst), now))
+            level = min(float(self._burst), level + (now - then) * self._rate)
+            if level > 0:
+                # A large message may take more than there is; what follows waits for it.
+                buckets[session] = (level - size - OVERHEAD, now)
+                return
+            buckets[session] = (level, now)
+            await asyncio.sleep((1 - level) / self._rate)
+
+    def forget(self, document: str, session: str | None = None) -> None:
+        """A session, or (None) a whole document, is gone."""
+        if session is None:
+            self._buckets.pop(document, None)
+        elif document in self._buckets:
+            self._buckets[document].pop(session, None)

@@ -1,0 +1,210 @@
+"""What stands between the server and one plugin: its breaker, its failures, its log lines."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+from collab.plugins.breaker import Breaker
+from collab.plugins.specs import SOFT
+
+SLOW_LOG_EVERY = 60.0
+"""Seconds between two lines that say the same hook of the same plugin is slow."""
+
+GRACE = 0.1
+"""Seconds that a call which was cut off has to end itself before it is abandoned."""
+
+HARMLESS = (Exception, SystemExit)
+"""What a plugin may raise without anybody else noticing; Ctrl-C is not a plugin's."""
+
+
+class Health(Struct, frozen=True):
+    """How a plugin is doing, for the operator."""
+
+    state: str
+    """``closed``: works. ``open``: left alone for a while. ``trial``: is tried again."""
+    calls: int
+    failures: int
+    skipped: int
+    """Calls that were not made because the breaker was open or the queue full."""
+    last_error: str | None
+    slowest_hook: str | None
+    slowest: float
+    """Seconds the slowest call took."""
+    waiting: int
+    """What the plugin still has to be told."""
+    hanging: int
+    """Calls that were cut off and did not end."""
+    tasks: int
+    """Background tasks."""
+
+
+class CutOff(Exception):
+    """A call took longer than its budget, which counts as a failure."""
+
+
+class Guard:
+    """Counts, logs and contains what one plugin does."""
+
+    def __init__(
+        self,
+        plugin: str,
+        log: logging.Logger,
+        clock: Callable[[], float],
+        breaker: Breaker,
+        soft: float = SOFT,
+        hard: float | None = None,
+    ) -> None:
+        self.plugin = plugin
+        self.breaker = breaker
+        self.calls = 0
+        self.failures = 0
+        self.skipped = 0
+        self.last_error: str | None = None
+        self.slowest_hook: str | None = None
+        self.slowest = 0.0
+        self.clock = clock
+        self._log = log
+        self._soft = soft
+        self._hard = hard
+        self._slow_logged: dict[str, float] = {}
+        self._hanging: set[asyncio.Task[Any]] = set()
+
+    @property
+    def hanging(self) -> int:
+        """Calls that were cut off and have not ended yet."""
+        return len(self._hanging)
+
+    def admits(self) -> bool:
+        """Whether the plugin may be called now. Who is let through calls `finished` or `failed`."""
+        if self.breaker.admits():
+            self.calls += 1
+            return True
+        self.skipped += 1
+        return False
+
+    def finished(self, where: str, seconds: float) -> None:
+        """A call went well, though perhaps slowly."""
+        if seconds > self.slowest:
+            self._time(where, seconds)
+        if seconds > self._soft:
+            self._slow(where, seconds)
+        if self.breaker.state != "closed" and self.breaker.succeeded():
+            self._log.warning("plugin %s works again: switched on", self.plugin)
+
+    def failed(
+        self, where: str, error: BaseException, seconds: float = 0.0, *, trip: bool = False
+    ) -> None:
+        """A call failed. ``trip``: so badly that the breaker opens at once."""
+        if seconds > self.slowest:
+            self._time(where, seconds)
+        self.failures += 1
+        self.last_error = f"{where}: {describe(error)}"
+        cut = isinstance(error, CutOff)
+        self._log.error(
+            "plugin %s failed in %s: %s", self.plugin, where, describe(error),
+            exc_info=None if cut else error,
+        )
+        opened = self.breaker.failed()
+        if trip and not opened and self.breaker.state == "closed":
+            self.breaker.open()
+            opened = True
+        if opened:
+            self._log.error(
+                "plugin %s keeps failing: switched off for a while (last in %s)",
+                self.plugin, where,
+            )
+
+    def flooded(self, waiting: int, where: str) -> None:
+        """The plugin did not keep up: what waits for it is dropped, and it is left alone."""
+        self.failures += 1
+        self.skipped += waiting
+        self.last_error = f"{where}: {waiting} calls waited for it"
+        self._log.error(
+            "plugin %s does not keep up: %d calls dropped, switched off for a while (last in %s)",
+            self.plugin, waiting, where,
+        )
+        self.breaker.open()
+
+    async def within(self, where: str, budget: float, call: Awaitable[Any]) -> Any:
+        """Wait for a plugin's coroutine, at most ``budget`` seconds.
+
+        Returns its value or raises what it raised (SystemExit and a cancellation of its own
+        as RuntimeError). Raises `CutOff` when the time was up; a call that does not end
+        when it is cancelled goes on by itself, and is counted as hanging.
+        """
+        hard = self.hard(budget)
+        task = asyncio.get_running_loop().create_task(
+            _contain(call), name=f"plugin {self.plugin} {where}"
+        )
+        try:
+            done, _ = await asyncio.wait((task,), timeout=hard)
+            if not done:
+                task.cancel()
+                done, _ = await asyncio.wait((task,), timeout=GRACE)
+                if not done:
+                    self.hangs(where, task)
+                else:
+                    _ended_quietly(task)
+                raise CutOff(f"took more than {hard:g} s")
+        except asyncio.CancelledError:
+            task.cancel()
+            if inspect.iscoroutine(call):
+                # If it was cancelled before its first step, nobody else ends it.
+                task.add_done_callback(lambda _: call.close())
+            self.breaker.interrupted()
+            raise
+        if task.cancelled():
+            raise RuntimeError(f"{where} cancelled itself")
+        return task.result()
+
+    def hard(self, budget: float) -> float:
+        """Seconds a call may take whose hook allows ``budget``."""
+        return budget if self._hard is None else self._hard
+
+    def hangs(self, where: str, task: asyncio.Task[Any]) -> None:
+        """A call goes on though it was cancelled: it is left to itself."""
+        self._log.error("plugin %s can't be stopped in %s", self.plugin, where)
+        self._hanging.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._hanging.discard(task)
+        _ended_quietly(task)
+
+    def _time(self, where: str, seconds: float) -> None:
+        self.slowest = seconds
+        self.slowest_hook = where
+
+    def _slow(self, where: str, seconds: float) -> None:
+        now = self.clock()
+        if now - self._slow_logged.get(where, -SLOW_LOG_EVERY) >= SLOW_LOG_EVERY:
+            self._slow_logged[where] = now
+            self._log.warning("plugin %s is slow: %s took %.2f s", self.plugin, where, seconds)
+
+
+async def _contain(call: Awaitable[Any]) -> Any:
+    try:
+        return await call
+    except SystemExit as error:
+        # Out of a task it would stop the event loop, and with it the server.
+        raise RuntimeError(f"called sys.exit({error.code!r})") from error
+
+
+def _ended_quietly(task: asyncio.Task[Any]) -> None:
+    """Take note of how a task ended, so that asyncio does not complain that nobody did."""
+    if not task.cancelled():
+        task.exception()
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line."""
+    text = " ".join(str(error).split())[:500]
+    if isinstance(error, CutOff):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,193 @@
+"""What one plugin still has to be told: nobody waits for it, and nothing is lost in silence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from collab.plugins.caller import Implementation, Pending
+from collab.plugins.guard import GRACE, HARMLESS, CutOff, Guard
+
+LIMIT = 10_000
+"""Calls that may wait for one plugin. One that lags further behind is switched off."""
+
+SLICE = 0.005
+"""Seconds of calls at once; then the event loop has its turn."""
+
+
+class _Lane:
+    """What waits for one plugin about one document; its calls are made one after the other."""
+
+    __slots__ = ("calls", "cut", "document", "task", "timer")
+
+    def __init__(self, document: str) -> None:
+        self.document = document
+        self.calls: deque[tuple[Implementation, tuple[Any, ...]]] = deque()
+        self.task: asyncio.Task[None] | None = None
+        """Who makes the calls; None while they are synchronous."""
+        self.timer: asyncio.TimerHandle | None = None
+        """What cuts off the call that is under way."""
+        self.cut = False
+        """Whether it was cut off."""
+
+
+class Queue:
+    """The calls that wait for one plugin, in order for each document.
+
+    Documents don't wait for each other. Whoever pushes goes on at once: the calls are made in
+    later turns of the event loop. As long as they are synchronous that takes no task; a
+    coroutine that never has to wait takes no further turn.
+    """
+
+    def __init__(self, guard: Guard, limit: int = LIMIT) -> None:
+        self.waiting = 0
+        self._guard = guard
+        self._limit = limit
+        self._lanes: dict[str, _Lane] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def push(self, document: str, implementation: Implementation, *arguments: Any) -> None:
+        """Put a call in the document's lane."""
+        guard = self._guard
+        if guard.breaker.refuses:
+            guard.skipped += 1
+            return
+        if self.waiting >= self._limit:
+            guard.flooded(self.waiting + 1, implementation.hook.name)
+            self._drop()
+            return
+        lane = self._lanes.get(document)
+        if lane is None:
+            lane = self._lanes[document] = _Lane(document)
+            self._empty.clear()
+            asyncio.get_running_loop().call_soon(self._run, lane)
+        lane.calls.append((implementation, arguments))
+        self.waiting += 1
+
+    async def drain(self) -> None:
+        """Return when nothing waits."""
+        await self._empty.wait()
+
+    async def cancel(self) -> None:
+        """Drop what waits, and cancel what runs."""
+        self._drop()
+        # What was begun in this turn has to get to its first step, to be cancelled there.
+        await asyncio.sleep(0)
+        for lane in self._lanes.values():
+            if lane.task is not None:
+                lane.task.cancel()
+
+    def _drop(self) -> None:
+        for lane in self._lanes.values():
+            lane.calls.clear()
+        self.waiting = 0
+
+    def _run(self, lane: _Lane) -> None:
+        """Make calls until one has to be awaited: from there on a task makes them."""
+        pending = self._advance(lane, self._guard.clock() + SLICE)
+        if pending is not None:
+            self._follow(lane, pending)
+        elif lane.calls:
+            asyncio.get_running_loop().call_soon(self._run, lane)
+        else:
+            self._done(lane)
+
+    def _advance(self, lane: _Lane, until: float) -> Pending | None:
+        """Make calls until one has to be awaited, none waits, or it is ``until``."""
+        clock = self._guard.clock
+        while lane.calls:
+            implementation, arguments = lane.calls.popleft()
+            self.waiting -= 1
+            pending = implementation.tell(arguments)
+            if pending is not None:
+                return pending
+            if clock() >= until:
+                break
+        return None
+
+    def _follow(self, lane: _Lane, pending: Pending | None) -> None:
+        lane.cut = False
+        lane.task = asyncio.get_running_loop().create_task(
+            self._work(lane, pending), name=f"plugin {self._guard.plugin}"
+        )
+
+    async def _work(self, lane: _Lane, pending: Pending | None) -> None:
+        me = asyncio.current_task()
+        clock = self._guard.clock
+        until = clock() + SLICE
+        try:
+            while pending is not None or lane.calls:
+                if pending is not None:
+                    await self._finish(lane, pending)
+                    if lane.task is not me:
+                        return  # this call was abandoned, and another task makes the next ones
+                if clock() >= until:
+                    await asyncio.sleep(0)
+                    until = clock() + SLICE
+                pending = self._advance(lane, until)
+        finally:
+            if lane.task is me:
+                self._done(lane)
+
+    async def _finish(self, lane: _Lane, pending: Pending) -> None:
+        """Wait for a call, at most as long as its budget allows.
+
+        It runs in the lane's own task, so that one that has nothing to wait for costs no more
+        than a timer.
+        """
+        implementation, call, began = pending
+        guard = self._guard
+        hook = implementation.hook
+        hard = guard.hard(hook.budget)
+        me = lane.task
+        assert me is not None
+        timer = asyncio.get_running_loop().call_later(hard, self._cut, lane, hook.name, hard)
+        lane.timer = timer
+        error: BaseException | None = None
+        try:
+            await call
+        except asyncio.CancelledError:
+            # Once by `_cut`; if there is more, this task shall end.
+            if lane.task is not me:
+                raise
+            if me.cancelling() > (1 if lane.cut else 0):
+                guard.breaker.interrupted()
+                raise
+            error = RuntimeError(f"{hook.name} cancelled itself")
+        except HARMLESS as raised:
+            error = raised
+        finally:
+            if lane.task is me and lane.timer is not None:
+                lane.timer.cancel()
+        if lane.task is not me:
+            return  # it was counted as hanging, and has ended after all
+        if lane.cut:
+            lane.cut = False
+            me.uncancel()
+        elif error is not None:
+            guard.failed(hook.name, error, guard.clock() - began)
+        else:
+            guard.finished(hook.name, guard.clock() - began)
+
+    def _cut(self, lane: _Lane, hook: str, hard: float) -> None:
+        """The call's time is up."""
+        if lane.task is not None:
+            lane.cut = True
+            self._guard.failed(hook, CutOff(f"took more than {hard:g} s"), hard)
+            lane.task.cancel()
+            loop = asyncio.get_running_loop()
+            lane.timer = loop.call_later(GRACE, self._abandon, lane, hook)
+
+    def _abandon(self, lane: _Lane, hook: str) -> None:
+        """The call does not end though it was cancelled: the lane goes on without it."""
+        if lane.task is not None:
+            self._guard.hangs(hook, lane.task)
+            self._follow(lane, None)
+
+    def _done(self, lane: _Lane) -> None:
+        lane.task = None
+        del self._lanes[lane.document]
+        if not self._lanes:
+            self._empty.set()

@@ -1,0 +1,68 @@
+"""The hook reference, ``docs/hooks.md``: printed from the specifications.
+
+``python -m collab.plugins.reference > docs/hooks.md`` brings it up to date.
+"""
+
+from __future__ import annotations
+
+from collab.plugins.breaker import FAILURES, PAUSE, WINDOW
+from collab.plugins.queue import LIMIT
+from collab.plugins.specs import HOOKS, SOFT, Hook
+
+_HEAD = f"""\
+# Hooks
+
+<!-- Printed by `python -m collab.plugins.reference`; change collab/plugins/specs.py instead. -->
+
+A plugin implements a hook by a method of that name with the mark `@hookimpl`. It may be `def` or
+`async def` (where a hook does not say otherwise), and names those of the hook's arguments that it
+wants. A wrong argument or an unknown hook keeps the plugin from being loaded, with a sentence that
+shows both signatures. How to write a plugin is told in [plugins.md](plugins.md).
+
+**Tense.** A hook named `before_…` is asked before something happens, and may change or refuse it.
+A hook in the past tense is told a fact; nobody waits for it, and what it returns is ignored.
+
+**Order.** What a plugin is told about one document comes in the order in which it happened, and
+never two calls at once; documents don't wait for each other, and plugins don't either. Where they
+have to be asked one after the other, it is in the order of their names, those marked
+`@hookimpl(tryfirst=True)` before, `@hookimpl(trylast=True)` after the others.
+
+**Failure.** Whatever an implementation does stays its own affair: an exception is caught, counted
+and logged with the plugin and the hook. A call that takes more than {SOFT:g} s is logged, one that
+reaches the hook's budget is cancelled. After {FAILURES} failures within {WINDOW:g} s the plugin is
+left alone for {PAUSE:g} s, in which its hooks are not called; then one call is tried. The same
+happens to a plugin that lags {LIMIT:,} calls behind; what waited for it is dropped. So do not count
+what you are told: `document.sessions` and the document itself are the truth.
+"""
+
+_TELLS = {
+    "told": "Told, in order, while nobody waits.",
+    "asked": "Asked; the author of the edit waits.",
+    "awaited": "Told; the server waits.",
+    "collected": "Asked once.",
+}
+
+
+def hooks_page() -> str:
+    """The text of ``docs/hooks.md``."""
+    index = "\n".join(
+        f"- [`{hook.name}`](#{hook.name}): {_markdown(hook.documentation.splitlines()[0])}"
+        for hook in HOOKS.values()
+    )
+    return "\n".join([_HEAD, index, "", *(_section(hook) for hook in HOOKS.values())])
+
+
+def _section(hook: Hook) -> str:
+    budget = "" if hook.kind == "collected" else f" Budget: {hook.budget:g} s."
+    return (
+        f"## `{hook.name}`\n\n```python\n{hook.signature}\n```\n\n"
+        f"{_TELLS[hook.kind]}{budget}\n\n{_markdown(hook.documentation)}\n"
+    )
+
+
+def _markdown(docstring: str) -> str:
+    return docstring.replace("``", "`")
+
+
+if __name__ == "__main__":
+    print(hooks_page(), end="")

@@ -1,0 +1,94 @@
+"""Registration: pluggy marks, checks and orders; what it finds wrong is said in a sentence."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from typing import Any
+
+import pluggy
+
+from collab.plugins.base import Plugin
+from collab.plugins.caller import Implementation
+from collab.plugins.discovery import Unusable
+from collab.plugins.guard import Guard
+from collab.plugins.specs import HOOKS, PROJECT, Hooks
+
+
+class Registry:
+    """The plugins whose hooks are known to be right."""
+
+    def __init__(self) -> None:
+        self._pluggy = pluggy.PluginManager(PROJECT)
+        self._pluggy.add_hookspecs(Hooks)
+        self._guards: dict[str, Guard] = {}
+
+    def register(self, name: str, plugin: Plugin, guard: Guard) -> None:
+        """Take a plugin in. Raises `Unusable` when one of its hooks is wrong."""
+        _check_marks(plugin)
+        try:
+            self._pluggy.register(plugin, name)
+            self._pluggy.check_pending()
+        except pluggy.PluginValidationError as error:
+            # pluggy has no answer to a half-registered plugin: take out what it took in.
+            self._pluggy.unregister(name=name)
+            raise Unusable(" ".join(str(error).split())) from error
+        self._guards[name] = guard
+
+    def implementations(self, hook: str) -> tuple[Implementation, ...]:
+        """Who implements a hook, in the order of calling.
+
+        First those marked ``tryfirst``, last those marked ``trylast``; of the others, whoever
+        was registered last is first, as pluggy has it.
+        """
+        caller: pluggy.HookCaller = getattr(self._pluggy.hook, hook)
+        return tuple(
+            Implementation(
+                HOOKS[hook], self._guards[one.plugin_name], one.function, tuple(one.argnames)
+            )
+            for one in reversed(caller.get_hookimpls())
+        )
+
+    def hooks(self, name: str) -> list[str]:
+        """The hooks a plugin implements, in the order of the reference."""
+        plugin = self._pluggy.get_plugin(name)
+        callers = self._pluggy.get_hookcallers(plugin) or []
+        implemented = {caller.name for caller in callers}
+        return [hook for hook in HOOKS if hook in implemented]
+
+
+def _check_marks(plugin: Plugin) -> None:
+    """Everything about the plugin's hooks that can be said more clearly than pluggy does."""
+    for name, method in inspect.getmembers_static(type(plugin)):
+        if isinstance(method, staticmethod | classmethod):
+            method = method.__func__
+        mark: dict[str, Any] | None = getattr(method, PROJECT + "_impl", None)
+        if mark is None:
+            if name in HOOKS:
+                raise Unusable(f"{name} is a hook: mark it with @hookimpl, or rename it")
+            continue
+        hook = HOOKS.get(mark["specname"] or name)
+        if hook is None:
+            close = difflib.get_close_matches(name, HOOKS, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise Unusable(f"there is no hook {mark['specname'] or name}{hint}")
+        if mark["wrapper"] or mark["hookwrapper"]:
+            raise Unusable(f"{name} is marked as a wrapper; hooks can't be wrapped here")
+        if hook.kind == "collected" and inspect.iscoroutinefunction(method):
+            raise Unusable(f"{name} has to be a plain def, not an async def")
+        _check_signature(name, method, hook.arguments, hook.signature)
+
+
+def _check_signature(name: str, method: Any, arguments: tuple[str, ...], expected: str) -> None:
+    signature = inspect.signature(method)
+    parameters = list(signature.parameters.values())[1:]
+    for parameter in parameters:
+        optional = parameter.default is not parameter.empty
+        if parameter.name in arguments and not optional:
+            continue
+        if parameter.name not in arguments and optional:
+            continue
+        what = "can't have a default" if optional else "is not an argument of the hook"
+        raise Unusable(
+            f"{name}{signature} does not fit the hook {expected}: {parameter.name} {what}"
+        )

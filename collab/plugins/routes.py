@@ -1,0 +1,100 @@
+"""Routes that plugins answer. The web floor mounts them; this floor knows no web library."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from collab.plugins.guard import Guard
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+
+Handler = Callable[[Any], Awaitable[Any]]
+
+
+class RouteDefinition(Protocol):
+    """The form of ``aiohttp.web.RouteDef``."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def handler(self) -> Any: ...
+
+
+RouteLike = tuple[str, str, Handler] | RouteDefinition
+
+_METHOD = re.compile(r"[A-Z]+|\*")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route to mount at ``path``, from the application's root."""
+
+    plugin: str
+    method: str
+    path: str
+    handler: Handler
+
+
+def read_routes(guard: Guard, given: Iterable[RouteLike]) -> list[Route]:
+    """What a plugin's ``routes`` hook returned. Raises TypeError, ValueError."""
+    routes = []
+    for one in given:
+        if isinstance(one, tuple):
+            if len(one) != 3:
+                raise TypeError(f"a route is (method, path, handler), not {one!r}")
+            method, path, handler = one
+        else:
+            try:
+                method, path, handler = one.method, one.path, one.handler
+            except AttributeError:
+                raise TypeError(f"a route is (method, path, handler), not {one!r}") from None
+        if not isinstance(method, str) or not _METHOD.fullmatch(method):
+            raise ValueError(f"{method!r} is no HTTP method, such as GET")
+        if not isinstance(path, str) or (path and not path.startswith("/")):
+            raise ValueError(f"the path {path!r} has to begin with /")
+        if not inspect.iscoroutinefunction(handler):
+            raise TypeError(f"the handler of {method} {path} has to be an async def")
+        where = f"{method} {path or '/'}"
+        routes.append(
+            Route(
+                guard.plugin,
+                method,
+                f"/plugins/{guard.plugin}/api{path}",
+                _guarded(guard, where, handler),
+            )
+        )
+    return routes
+
+
+def _guarded(guard: Guard, where: str, handler: Handler) -> Handler:
+    async def answer(request: Any) -> Any:
+        if not guard.admits():
+            raise CollabError(
+                errors.NO_PLUGIN, f"The plugin {guard.plugin} is switched off for a while."
+            )
+        try:
+            response = await handler(request)
+        except CollabError:
+            guard.finished(where, 0.0)
+            raise
+        except (Exception, SystemExit) as error:
+            if hasattr(error, "status"):
+                # An HTTP exception is an answer. (Named by its form: no web library here.)
+                guard.finished(where, 0.0)
+                raise
+            guard.failed(where, error)
+            raise CollabError(errors.INTERNAL) from error
+        except BaseException:
+            guard.breaker.interrupted()
+            raise
+        # How long an answer takes depends on who reads it: it is not timed.
+        guard.finished(where, 0.0)
+        return response
+
+    return answer

@@ -1,0 +1,70 @@
+"""What a plugin keeps in the store: JSON values by key, its own and each document's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from collab.plugins.document import Document
+from collab.storage.port import Store
+
+KEY_LENGTH = 200
+"""Characters in a key at most."""
+
+VALUE_SIZE = 1024 * 1024
+"""Bytes of JSON in a value at most."""
+
+
+class State:
+    """Key-value state of one plugin. A document's values are deleted with the document.
+
+    ``document`` is a `Document`, a document's id, or None for the plugin's own values.
+    Everything raises `StorageError` when the store can't do it.
+    """
+
+    def __init__(self, plugin: str, store: Store | None) -> None:
+        self._plugin = plugin
+        self._store = store
+
+    def attach(self, store: Store) -> None:
+        """From now on values are kept in ``store``."""
+        self._store = store
+
+    async def get(
+        self, key: str, default: Any = None, *, document: Document | str | None = None
+    ) -> Any:
+        """The value kept under ``key``, or ``default``."""
+        value = await self._opened().get_state(self._plugin, _id(document), key)
+        return default if value is None else msgspec.json.decode(value)
+
+    async def set(
+        self, key: str, value: Any, *, document: Document | str | None = None
+    ) -> None:
+        """Keep a JSON value; it is on disk when this returns. Raises ValueError, TypeError."""
+        if not 0 < len(key) <= KEY_LENGTH:
+            raise ValueError(f"A key has 1 to {KEY_LENGTH} characters, this one {len(key)}.")
+        encoded = msgspec.json.encode(value)
+        if len(encoded) > VALUE_SIZE:
+            raise ValueError(
+                f"A value has at most {VALUE_SIZE} bytes of JSON, {key!r} {len(encoded)}."
+            )
+        await self._opened().set_state(self._plugin, _id(document), key, encoded)
+
+    async def delete(self, key: str, *, document: Document | str | None = None) -> None:
+        """Forget what is kept under ``key``, if anything is."""
+        await self._opened().set_state(self._plugin, _id(document), key, None)
+
+    async def list(self, *, document: Document | str | None = None) -> dict[str, Any]:
+        """All values by key."""
+        values = await self._opened().list_state(self._plugin, _id(document))
+        return {key: msgspec.json.decode(value) for key, value in values.items()}
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            raise LookupError("There is no store yet: it is there from server_started on.")
+        return self._store
+
+
+def _id(document: Document | str | None) -> str | None:
+    return document.id if isinstance(document, Document) else document

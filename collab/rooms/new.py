@@ -1,0 +1,82 @@
+"""How a document begins, whoever makes it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import unicodedata
+from typing import Any
+
+from collab.ot import Delta, InvalidOperation, document_type
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.storage.port import DocumentRecord
+
+TITLE_LENGTH = 200
+"""Characters a title may have."""
+
+_UNSEEN = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the text around them the other way."""
+
+
+def new_document(title: str, type: str, content: Any, limit: int) -> tuple[DocumentRecord, Delta]:
+    """A document that is in no store yet, and its first content.
+
+    ``content`` is text or a delta of inserts; ``limit`` bounds it, in UTF-16 code units.
+    Raises `CollabError` that says what is wrong.
+    """
+    delta = _first_content(type, content, limit)
+    now = round(time.time(), 3)
+    record = DocumentRecord(
+        id=_new_id(),
+        title=clean_title(title),
+        type=type,
+        epoch=secrets.token_urlsafe(9),
+        revision=0,
+        created=now,
+        updated=now,
+    )
+    return record, delta
+
+
+def clean_title(title: str) -> str:
+    """A title in one line, without characters that can't be seen or turn the text around.
+
+    Raises `CollabError` when nothing is left of it or it is too long.
+    """
+    shown = "".join(
+        " " if character.isspace() else character
+        for character in title
+        if character.isspace()
+        or (unicodedata.category(character) not in ("Cc", "Cs") and character not in _UNSEEN)
+    )
+    shown = " ".join(shown.split())
+    if not shown:
+        raise CollabError(errors.BAD_REQUEST, "A title needs at least one visible character.")
+    if len(shown) > TITLE_LENGTH:
+        raise CollabError(
+            errors.BAD_REQUEST, f"A title may have {TITLE_LENGTH} characters, not {len(shown)}."
+        )
+    return shown
+
+
+def _first_content(type: str, content: Any, limit: int) -> Delta:
+    try:
+        kind = document_type(type)
+        delta = Delta().insert(content) if isinstance(content, str) else Delta(content)
+        kind.validate(delta)
+        kind.content(delta)
+    except LookupError as error:
+        raise CollabError(errors.BAD_REQUEST, str(error)) from error
+    except InvalidOperation as error:
+        raise CollabError(errors.BAD_OPERATION, f"The content is refused: {error}") from error
+    if delta.length() > limit:
+        raise CollabError(errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters.")
+    return delta
+
+
+def _new_id() -> str:
+    """128 random bits; never with a hyphen in front, which a command takes for an option."""
+    while (id := secrets.token_urlsafe(16)).startswith("-"):
+        continue
+    return id

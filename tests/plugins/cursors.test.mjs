@@ -1,0 +1,94 @@
+/** cursors' browser half. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import activate from "../../plugins/cursors/static/cursors.js";
+
+/** A page whose timers the test lets go off. */
+function open() {
+  const page = { sent: [], carets: new Map(), caret: { revision: 0, anchor: 0, head: 0 }, timer: null, dispose: [] };
+  const collab = {
+    session: "me",
+    send: (data) => page.sent.push(data),
+    onMessage: (listener) => (page.message = listener),
+    onConnection: (listener) => (page.connection = listener),
+    onDispose: (listener) => page.dispose.push(listener),
+    editor: {
+      selectionForServer: () => page.caret,
+      onSelection: (listener) => (page.selection = listener),
+      setCarets: (list, revision) => list.forEach((caret) => page.carets.set(caret.key, { ...caret, revision })),
+      removeCaret: (key) => page.carets.delete(key),
+      clearCarets: () => page.carets.clear(),
+    },
+  };
+  activate(collab, { setTimeout: (run) => (page.timer = run), clearTimeout: () => (page.timer = null) });
+  page.pause = () => {
+    const run = page.timer;
+    page.timer = null;
+    run?.();
+  };
+  page.connection("connected");
+  return page;
+}
+
+const cursor = (session, anchor, head = anchor) => ({
+  session, client: `c-${session}`, user: { id: "u", name: "Ada", color: "#1d4ed8" }, anchor, head,
+});
+
+test("one's own caret is told when it moved, at most once in a while", () => {
+  const page = open();
+  assert.deepEqual(page.sent, [{ revision: 0, anchor: 0, head: 0 }]);
+  for (let at = 1; at <= 9; at++) {
+    page.caret = { revision: 0, anchor: at, head: at };
+    page.selection();
+  }
+  assert.equal(page.sent.length, 1);
+  page.pause();
+  assert.deepEqual(page.sent.slice(1), [{ revision: 0, anchor: 9, head: 9 }]);
+  page.pause();
+  page.selection();
+  assert.equal(page.sent.length, 2, "where it was before is not said again");
+  page.caret = { revision: 1, anchor: 9, head: 9 };
+  page.selection();
+  assert.equal(page.sent.length, 3, "the same place of another revision is another place");
+});
+
+test("nothing is told while an edit is on its way", () => {
+  const page = open();
+  page.pause();
+  page.caret = null;
+  page.selection();
+  assert.equal(page.sent.length, 1);
+  page.caret = { revision: 1, anchor: 4, head: 2 };
+  page.selection();
+  assert.deepEqual(page.sent.at(-1), { revision: 1, anchor: 4, head: 2 });
+});
+
+test("a new connection is told anew, and shows the carets it is told", () => {
+  const page = open();
+  page.message({ kind: "cursors", revision: 3, cursors: [cursor("a", 1), cursor("me", 2)] });
+  assert.deepEqual([...page.carets.keys()], ["a"]);
+  assert.deepEqual(page.carets.get("a"), {
+    key: "a", client: "c-a", name: "Ada", color: "#1d4ed8", anchor: 1, head: 1, revision: 3,
+  });
+  page.connection("offline");
+  assert.equal(page.carets.size, 0);
+  page.pause();
+  page.connection("connected");
+  assert.equal(page.sent.length, 2);
+});
+
+test("carets move and go", () => {
+  const page = open();
+  page.message({ kind: "cursors", revision: 3, cursors: [cursor("a", 1), cursor("b", 2)] });
+  page.message({ kind: "moved", revision: 4, cursors: [cursor("b", 5, 7), cursor("me", 1)] });
+  assert.deepEqual([page.carets.get("a").anchor, page.carets.get("b").head], [1, 7]);
+  page.message({ kind: "gone", session: "a" });
+  page.message({ kind: "of a later version" });
+  assert.deepEqual([...page.carets.keys()], ["b"]);
+  page.message({ kind: "cursors", revision: 5, cursors: [cursor("c", 0)] });
+  assert.deepEqual([...page.carets.keys()], ["c"]);
+  for (const end of page.dispose) end();
+  assert.equal(page.timer, null);
+});

@@ -1,0 +1,174 @@
+"""The circuit breaker, by a clock that the test holds."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from collab.ot import Delta
+from collab.plugins.breaker import Breaker
+from collab.plugins.loading import Bounds
+from tests.plugins.fake import FakeRoom, make_manager, the, write_plugin
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> Breaker:
+    return Breaker(clock, failures=3, window=10, pause=5)
+
+
+def test_it_opens_after_so_many_failures_in_the_window(breaker: Breaker, clock: Clock) -> None:
+    for expected in (False, False, True):
+        assert breaker.admits()
+        assert breaker.failed() is expected
+        clock.now += 1
+    assert breaker.state == "open" and breaker.refuses and not breaker.admits()
+
+
+def test_failures_far_apart_do_not_open_it(breaker: Breaker, clock: Clock) -> None:
+    for _ in range(20):
+        assert not breaker.failed()
+        clock.now += 5.1
+    assert breaker.state == "closed"
+
+
+def test_one_call_is_tried_after_the_pause_and_closes_it(breaker: Breaker, clock: Clock) -> None:
+    breaker.open()
+    clock.now += 4.9
+    assert not breaker.admits()
+    clock.now += 0.1
+    assert not breaker.refuses
+    assert breaker.admits()
+    assert breaker.state == "trial" and breaker.refuses and not breaker.admits()
+    assert breaker.succeeded()
+    assert breaker.state == "closed" and breaker.admits()
+
+
+def test_a_trial_that_fails_opens_it_again(breaker: Breaker, clock: Clock) -> None:
+    breaker.open()
+    clock.now += 5
+    assert breaker.admits()
+    assert breaker.failed()
+    assert breaker.state == "open" and not breaker.admits()
+    clock.now += 5
+    assert breaker.admits()
+
+
+def test_a_trial_that_is_interrupted_leaves_it_to_the_next_call(
+    breaker: Breaker, clock: Clock
+) -> None:
+    breaker.open()
+    clock.now += 5
+    assert breaker.admits()
+    breaker.interrupted()
+    assert breaker.admits()
+    breaker.close()
+    breaker.interrupted()
+    assert breaker.state == "closed"
+
+
+def test_what_failed_before_it_was_closed_by_hand_is_forgotten(breaker: Breaker) -> None:
+    breaker.failed()
+    breaker.failed()
+    breaker.open()
+    breaker.close()
+    assert not breaker.failed()
+
+
+SOURCE = """
+class Flaky(Plugin):
+    broken = True
+    calls = 0
+
+    @hookimpl
+    async def operation_committed(self):
+        self.calls += 1
+        if self.broken:
+            raise RuntimeError("no")
+"""
+
+
+async def test_a_plugin_that_keeps_failing_is_left_alone_and_tried_again(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_plugin(tmp_path, "flaky", SOURCE)
+    manager = make_manager(tmp_path, clock=clock, bounds=Bounds(failures=3, pause=5))
+    plugin = the(manager, "flaky")
+    room = FakeRoom(manager)
+
+    async def edit() -> int:
+        room.commit(Delta().insert("a"))
+        await manager.told()
+        return int(plugin.calls)
+
+    assert [await edit() for _ in range(5)] == [1, 2, 3, 3, 3]
+    assert manager.health()["flaky"].state == "open"
+    assert manager.health()["flaky"].skipped == 2
+    clock.now += 5
+    assert await edit() == 4
+    assert manager.health()["flaky"].state == "open"
+    plugin.broken = False
+    clock.now += 5
+    assert [await edit(), await edit()] == [5, 6]
+    health = manager.health()["flaky"]
+    assert (health.state, health.calls, health.failures) == ("closed", 6, 4)
+    assert "plugin flaky keeps failing" in caplog.text
+    assert "plugin flaky works again" in caplog.text
+
+
+async def test_a_plugin_can_be_switched_on_by_hand(tmp_path: Path, clock: Clock) -> None:
+    write_plugin(tmp_path, "flaky", SOURCE)
+    manager = make_manager(tmp_path, clock=clock, bounds=Bounds(failures=1))
+    room = FakeRoom(manager)
+    room.commit(Delta().insert("a"))
+    await manager.told()
+    assert manager.health()["flaky"].state == "open"
+    assert manager.switch_on("flaky") and not manager.switch_on("nobody")
+    assert manager.health()["flaky"].state == "closed"
+
+
+async def test_a_writer_who_goes_while_a_plugin_is_tried_does_not_leave_it_off(
+    tmp_path: Path, clock: Clock
+) -> None:
+    write_plugin(
+        tmp_path,
+        "vetting",
+        """
+        import asyncio
+
+        class Vetting(Plugin):
+            def __init__(self):
+                self.asked = asyncio.Event()
+
+            @hookimpl
+            async def before_operation(self):
+                self.asked.set()
+                await asyncio.Event().wait()
+        """,
+    )
+    manager = make_manager(tmp_path, clock=clock, bounds=Bounds(failures=1, hard=60, pause=5))
+    room = FakeRoom(manager)
+    guard = manager.plugins["vetting"]._services.guard
+    guard.breaker.open()
+    clock.now += 5
+    writer = asyncio.create_task(room.submit(None, Delta().insert("a")))
+    await the(manager, "vetting").asked.wait()
+    assert manager.health()["vetting"].state == "trial"
+    writer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writer
+    assert guard.admits()

@@ -1,0 +1,29 @@
+"""The browser halves' own tests, which Node's test runner executes as they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+NODE = shutil.which("node")
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in HERE.glob("*.test.mjs")))
+def test_browser_half(file: str) -> None:
+    if NODE is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has to have Node: the browser halves were not tested.")
+        pytest.skip("Node is not installed.")
+    run = subprocess.run(
+        [NODE, "--test", "--test-reporter=tap", str(HERE / file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -1,0 +1,204 @@
+"""Which plugins are found, and what is said of those that can't be used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from collab import Plugin
+from collab.plugins.manager import PluginManager
+from collab.plugins.settings import WrongSettings
+from collab.protocol.settings import Settings
+from tests.plugins.fake import make_manager, the, write_plugin
+
+GOOD = '''
+class Good(Plugin):
+    """Do nothing, well."""
+'''
+
+
+def problem(manager: PluginManager, name: str) -> str:
+    (found,) = [one for one in manager.problems if one.name == name]
+    return found.sentence
+
+
+def test_the_bundled_plugins_are_found_without_being_asked_for() -> None:
+    manager = make_manager(None, off=())
+    assert list(manager.plugins) == ["cursors", "presence"]
+    assert manager.problems == []
+
+
+def test_a_bundled_plugin_is_imported_by_the_name_it_has_in_a_wheel_too() -> None:
+    code = (
+        "import collab.plugins.presence\n"
+        "from collab.plugins.manager import PluginManager\n"
+        "from collab.protocol.settings import Settings\n"
+        "manager = PluginManager(Settings(), installed=()); manager.load()\n"
+        "assert type(manager.plugins['presence']) is collab.plugins.presence.Presence\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_algebra_needs_neither_the_web_nor_the_plugin_framework() -> None:
+    code = (
+        "import sys, collab.ot, collab.protocol.messages\n"
+        "assert not {'aiohttp', 'pluggy', 'sqlalchemy'} & set(sys.modules), sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_package_offers_what_a_plugin_needs_and_nothing_else() -> None:
+    import collab
+
+    assert collab.Plugin is Plugin
+    with pytest.raises(AttributeError, match="Plugins"):
+        _ = collab.Plugins
+
+
+def test_a_plugin_in_the_operators_folder_is_loaded(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "good", GOOD)
+    manager = make_manager(tmp_path)
+    (listed,) = [one for one in manager.listing() if one.state == "on"]
+    assert (listed.name, listed.description) == ("good", "Do nothing, well.")
+    assert listed.where == str(tmp_path / "good")
+
+
+def test_two_servers_in_one_process_each_have_their_own_plugin_of_a_name(tmp_path: Path) -> None:
+    for number in (1, 2):
+        write_plugin(
+            tmp_path / str(number), "good",
+            "from .answer import ANSWER\nclass Good(Plugin):\n    answer = ANSWER\n",
+            answer_dot_py=f"ANSWER = {number}\n",
+        )
+    one, two = (make_manager(tmp_path / str(number)) for number in (1, 2))
+    assert the(one, "good").answer == 1
+    assert the(two, "good").answer == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("1 / 0", "can't be imported: ZeroDivisionError: division by zero"),
+        ("def broken(:", "can't be imported: SyntaxError"),
+        ("import no_such_module_anywhere", "can't be imported: ModuleNotFoundError"),
+        ("raise SystemExit(3)", "can't be imported: SystemExit: 3"),
+        ("x = 1", "it defines no subclass of collab.Plugin"),
+        ("class A(Plugin): pass\nclass B(Plugin): pass", "more than one plugin: A, B"),
+        ("class A(Plugin):\n    def __init__(self): 1 / 0", "can't be made: ZeroDivisionError"),
+        ("class A(Plugin):\n    def __init__(self, it): pass", "can't be made: TypeError"),
+        ("class A(Plugin):\n    Settings = dict", "A.Settings has to be a msgspec.Struct"),
+    ],
+)
+def test_a_plugin_that_can_t_be_used_is_named_and_the_others_are_loaded(
+    tmp_path: Path, source: str, sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_plugin(tmp_path, "broken", source)
+    write_plugin(tmp_path, "good", GOOD)
+    manager = make_manager(tmp_path)
+    assert list(manager.plugins) == ["good"]
+    assert sentence in problem(manager, "broken")
+    assert "plugin broken" in caplog.text
+    assert {"broken": "problem", "good": "on"}.items() <= {
+        one.name: one.state for one in manager.listing()
+    }.items()
+
+
+@pytest.mark.parametrize("name", ["Good", "go-od", "x" * 33, "1good"])
+def test_a_name_that_can_t_be_had_is_refused(tmp_path: Path, name: str) -> None:
+    write_plugin(tmp_path, name, GOOD)
+    manager = make_manager(tmp_path)
+    assert manager.plugins == {}
+    assert "name" in problem(manager, name)
+
+
+def test_a_plugin_may_have_the_name_of_a_module_of_ours(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "manager", GOOD)
+    assert "manager" in make_manager(tmp_path).plugins
+    from collab.plugins import manager
+
+    assert manager.PluginManager is PluginManager
+
+
+def test_the_name_of_a_bundled_plugin_is_taken(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "presence", GOOD)
+    manager = make_manager(tmp_path, off=())
+    assert type(manager.plugins["presence"]).__name__ == "Presence"
+    assert "the name is taken by" in problem(manager, "presence")
+
+
+def test_what_is_no_plugin_folder_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "single.py").write_text("")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "README.md").write_text("")
+    manager = make_manager(tmp_path)
+    assert problem(manager, "empty") == "the folder has no __init__.py"
+    assert "move this file to single/__init__.py" in problem(manager, "single")
+    assert len(manager.problems) == 2
+
+
+def test_a_plugins_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(WrongSettings, match="nowhere can't be read"):
+        make_manager(tmp_path / "nowhere")
+
+
+def test_a_plugin_that_is_switched_off_is_not_even_imported(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "broken", "1 / 0")
+    manager = make_manager(tmp_path, off=("broken", "presence", "cursors"))
+    assert manager.problems == []
+    assert "broken" in [one.name for one in manager.listing() if one.state == "off"]
+
+
+def test_switching_off_what_is_not_there_is_said(tmp_path: Path) -> None:
+    manager = make_manager(tmp_path, off=("presense",))
+    assert "no such plugin" in problem(manager, "presense")
+
+
+def _installed(*points: EntryPoint) -> PluginManager:
+    off = ("presence", "cursors")
+    manager = PluginManager(Settings(plugins_off=off), installed=points)
+    manager.load()
+    return manager
+
+
+def test_installed_packages_bring_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = write_plugin(tmp_path, "installed_example", GOOD, static__example_dot_js="")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    group = "collab.plugins"
+    manager = _installed(
+        EntryPoint("example", "installed_example", group),
+        EntryPoint("other", "installed_example:Good", group),
+        EntryPoint("wrong", "installed_example:hookimpl", group),
+        EntryPoint("missing", "installed_nothing", group),
+    )
+    assert list(manager.plugins) == ["example", "other"]
+    assert manager.static_folder("example") == package / "static"
+    assert "is not a subclass of collab.Plugin" in problem(manager, "wrong")
+    assert "can't be imported" in problem(manager, "missing")
+
+
+def test_what_a_plugins_folder_holds_is_offered(tmp_path: Path) -> None:
+    both = write_plugin(
+        tmp_path, "both", GOOD, static__both_dot_js="", static__both_dot_css="",
+        templates__page_dot_html="",
+    )
+    write_plugin(tmp_path, "style", GOOD, static__style_dot_css="")
+    write_plugin(tmp_path, "other", GOOD, static__picture_dot_svg="")
+    write_plugin(tmp_path, "server", GOOD.replace("Good", "Server")).rename(tmp_path / "served")
+    manager = make_manager(tmp_path)
+    halves = {half.name: half for half in manager.browser_halves()}
+    assert halves["both"].script == "/plugins/both/static/both.js"
+    assert halves["both"].styles == ("/plugins/both/static/both.css",)
+    assert halves["style"].script is None and halves["style"].styles
+    assert set(halves) == {"both", "style"}
+    assert manager.static_folder("both") == both / "static"
+    assert manager.static_folder("served") is None
+    assert manager.static_folder("nobody") is None
+    assert manager.template_folders() == [both / "templates"]

@@ -1,0 +1,60 @@
+"""The reference says what is: printed from the specifications, complete, up to date."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from collab.plugins.reference import hooks_page
+from collab.plugins.specs import HOOKS, Hook
+from tests.plugins.fake import make_manager
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_hook_reference_is_up_to_date() -> None:
+    assert (ROOT / "docs/hooks.md").read_text(encoding="utf-8") == hooks_page(), (
+        "run `python -m collab.plugins.reference > docs/hooks.md`"
+    )
+
+
+@pytest.mark.parametrize("hook", HOOKS.values(), ids=lambda hook: hook.name)
+def test_every_hook_says_when_what_it_returns_and_what_a_failure_does(hook: Hook) -> None:
+    for label in ("- When: ", "- Returns: ", "- Failure: "):
+        assert hook.documentation.count(label) == 1
+    assert (hook.kind == "asked") == hook.name.startswith("before_")
+
+
+@pytest.mark.parametrize("name", make_manager(None, off=()).plugins)
+def test_the_readme_of_a_bundled_plugin_is_true(name: str) -> None:
+    manager = make_manager(None, off=())
+    folder = ROOT / "plugins" / name
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    source = "".join(
+        path.read_text() for path in [*folder.glob("*.py"), *folder.glob("static/*.js")]
+    )
+    (listed,) = [one for one in manager.listing() if one.name == name]
+    assert listed.description in readme
+    hooks = set(re.findall(r"`([a-z]+_[a-z_]+)`", readme)) & set(HOOKS)
+    assert hooks == set(listed.hooks)
+    # Every kind of message it sends is described, and the other way round.
+    sent = set(re.findall(r'"kind": "(\w+)"', source))
+    assert set(re.findall(r'"kind": "(\w+)"', readme)) == sent
+    # Every setting with its default.
+    settings = manager.plugins[name].settings
+    for setting in settings.__struct_fields__:
+        assert f"| `{setting}` | {getattr(settings, setting):g} |" in readme
+    for file in folder.rglob("*"):
+        if file.is_file() and file.suffix in (".py", ".js", ".css"):
+            assert f"`{file.relative_to(folder)}`" in readme
+
+
+def test_the_framework_names_no_plugin() -> None:
+    names = [path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()]
+    names = [name for name in names if not name.startswith("_")]
+    assert {"presence", "cursors"} <= set(names)
+    for path in [*(ROOT / "collab/plugins").glob("*.py"), *(ROOT / "collab/rooms").glob("*.py")]:
+        words = set(re.findall(r"\w+", path.read_text(encoding="utf-8").lower()))
+        assert not words & set(names), path

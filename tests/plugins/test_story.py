@@ -1,0 +1,121 @@
+"""The life of a document as a plugin is told it: every hook, in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from collab.ot import Delta
+from collab.plugins.specs import HOOKS
+from collab.protocol.messages import User
+from tests.plugins.fake import BOB, FakeRoom, make_manager, the, write_plugin
+
+DIARY = '''
+class Diary(Plugin):
+    """Write down what happens."""
+
+    def __init__(self):
+        self.pages = []
+
+    @hookimpl
+    async def server_started(self, server):
+        self.pages.append("started")
+
+    @hookimpl
+    def server_stopping(self, server):
+        self.pages.append("stopping")
+
+    @hookimpl
+    def routes(self):
+        self.pages.append("routes")
+        return []
+
+    @hookimpl
+    async def document_created(self, document):
+        self.pages.append(f"created {document.title}, open: {document.open}")
+
+    @hookimpl
+    def document_opened(self, document):
+        self.pages.append(f"opened {document.id}")
+
+    @hookimpl
+    def document_renamed(self, document):
+        self.pages.append(f"renamed to {document.title}")
+
+    @hookimpl
+    async def document_closed(self, document):
+        self.pages.append(f"closed with {document.text}")
+
+    @hookimpl
+    def document_deleted(self, document):
+        self.pages.append(f"deleted {document.id}")
+
+    @hookimpl
+    def session_joined(self, document, session):
+        self.pages.append(f"{session.user.name} joined {len(document.sessions)}")
+
+    @hookimpl
+    async def session_changed(self, document, session):
+        self.pages.append(f"now {session.user.name}")
+
+    @hookimpl
+    def session_left(self, document, session):
+        self.pages.append(f"{session.user.name} left {len(document.sessions)}")
+
+    @hookimpl
+    def before_operation(self, document, session, delta):
+        self.pages.append(f"before {session.id}: {delta.ops}")
+
+    @hookimpl
+    async def operation_committed(self, document, operation):
+        self.pages.append(f"{operation.revision} by {operation.author}: {document.text}")
+
+    @hookimpl
+    def message_received(self, document, session, data):
+        self.pages.append(f"{session.user.name} says {data}")
+'''
+
+
+async def test_a_plugin_is_told_everything_in_order(tmp_path: Path) -> None:
+    assert {f"def {hook}(" for hook in HOOKS} <= {
+        line.replace("async ", "").strip().partition("(")[0] + "(" for line in DIARY.splitlines()
+    }
+    write_plugin(tmp_path, "diary", DIARY)
+    manager = make_manager(tmp_path)
+    pages: list[Any] = the(manager, "diary").pages
+    await manager.start()
+    unopened = FakeRoom(make_manager(None), id="doc").document
+    manager.document_created(unopened)
+    await manager.told()
+    room = FakeRoom(manager)
+    bob = room.join("1", BOB)
+    await manager.told()
+    await room.submit(bob, Delta().insert("Hi"))
+    room.say(bob, "diary", {"n": 1})
+    await manager.told()
+    bob.user = User("bob", "Robert", "#000000")
+    manager.changed(room, bob)
+    manager.document_renamed(room.document)
+    await manager.told()
+    room.leave(bob)
+    room.close()
+    await manager.told()
+    manager.document_deleted(room.document)
+    await manager.stop()
+    assert pages == [
+        "routes",
+        "started",
+        "created A title, open: False",
+        "opened doc",
+        "Bob joined 1",
+        "before 1: [{'insert': 'Hi'}]",
+        "1 by ada: Hi",
+        "Bob says {'n': 1}",
+        "now Robert",
+        "renamed to A title",
+        "Robert left 0",
+        "closed with Hi",
+        "deleted doc",
+        "stopping",
+    ]
+    assert manager.health()["diary"].failures == 0
