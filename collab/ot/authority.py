@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from collab.ot import combine
@@ -114,25 +114,62 @@ def _rebase(parts: list[Part], client: str, entries: Sequence[Entry]) -> list[Pa
     """Transform parts over operations of the history, one after another.
 
     The hottest loop of the server. Nearly every operation is a splice, and stays one: then a step
-    is two comparisons and an addition. Where it is not, `_rebase_step` takes one general step.
+    is two comparisons and an addition. Where it is not, one general step is taken.
     """
-    splice = as_splice(parts)
-    if splice is None:
-        return _rebase_parts(parts, client, entries)
-    start, text, deleted = splice
-    if not deleted:
-        return _rebase_insert(start, text, client, entries)
-    stop = start + deleted
-    for index, (position, end, inserted, growth, author, _) in enumerate(entries):
+    steps = iter(entries)
+    while parts:
+        splice = as_splice(parts)
+        entry: Entry | None
+        if splice is None:
+            entry = next(steps, None)
+        else:
+            start, text, deleted = splice
+            if deleted:
+                parts, entry = _walk_splice(start, text, start + deleted, client, steps)
+            else:
+                parts, entry = _walk_insert(start, text, client, steps)
+        if entry is None:
+            break
+        first = precedes(entry.client, client)
+        parts = combine.transform(entry.delta.parts, parts, first)
+    return parts
+
+
+def _walk_insert(
+    start: int, text: str, client: str, steps: Iterator[Entry]
+) -> tuple[list[Part], Entry | None]:
+    """Transform an insert of plain text as far as arithmetic goes.
+
+    Returns it, and the entry that needs the general way or None at the end.
+    """
+    for entry in steps:
+        position, end, inserted, growth, author, _ = entry
+        if position > start:
+            continue
+        if position < start:
+            if position < 0:
+                return as_parts(start, text, 0), entry
+            start = start + growth if end <= start else position + inserted
+        elif inserted and precedes(author, client):
+            start += inserted
+    return as_parts(start, text, 0), None
+
+
+def _walk_splice(
+    start: int, text: str, stop: int, client: str, steps: Iterator[Entry]
+) -> tuple[list[Part], Entry | None]:
+    """Transform "insert `text` at `start`, delete up to `stop`"; as `_walk_insert`."""
+    for entry in steps:
+        position, end, inserted, growth, author, _ = entry
         if position > start:
             if position >= stop:
                 continue  # it is all behind us
             if inserted:  # it parts what we delete
-                break
+                return as_parts(start, text, stop - start), entry
             stop = position if end >= stop else stop + growth
         elif position < start:
             if position < 0:
-                break
+                return as_parts(start, text, stop - start), entry
             if end <= start:
                 start += growth
                 stop += growth
@@ -143,38 +180,11 @@ def _rebase(parts: list[Part], client: str, entries: Sequence[Entry]) -> list[Pa
             if text and not precedes(author, client):
                 # Our text stays left of theirs, and theirs is not to be deleted.
                 if end < stop:
-                    break
+                    return as_parts(start, text, stop - start), entry
                 stop = start
             else:
                 stop = max(stop + growth, start + inserted)
                 start += inserted
         else:
             stop = max(stop + growth, start)
-    else:
-        return as_parts(start, text, stop - start)
-    return _rebase_parts(as_parts(start, text, stop - start), client, entries[index:])
-
-
-def _rebase_insert(
-    start: int, text: str, client: str, entries: Sequence[Entry]
-) -> list[Part]:
-    """Transform an insert of plain text: `_rebase` with nothing to delete."""
-    for index, (position, end, inserted, growth, author, _) in enumerate(entries):
-        if position > start:
-            continue
-        if position < start:
-            if position < 0:
-                return _rebase_parts(as_parts(start, text, 0), client, entries[index:])
-            start = start + growth if end <= start else position + inserted
-        elif inserted and precedes(author, client):
-            start += inserted
-    return as_parts(start, text, 0)
-
-
-def _rebase_parts(parts: list[Part], client: str, entries: Sequence[Entry]) -> list[Part]:
-    """Transform parts of any shape; as soon as they are a splice again, the quick way."""
-    for index, entry in enumerate(entries):
-        parts = combine.transform(entry.delta.parts, parts, precedes(entry.client, client))
-        if as_splice(parts) is not None:
-            return _rebase(parts, client, entries[index + 1 :])
-    return parts
+    return as_parts(start, text, stop - start), None

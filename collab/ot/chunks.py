@@ -98,6 +98,10 @@ class Chunked(Content, Generic[C]):
         """Say whether a chunk ought to be divided."""
 
     @abstractmethod
+    def _small(self, chunk: C) -> bool:
+        """Say whether a chunk ought to be joined with its neighbour."""
+
+    @abstractmethod
     def _cuts_pair(self, chunk: C, at: int) -> bool:
         """Say whether a boundary at unit `at` would be inside a character."""
 
@@ -208,7 +212,7 @@ class Chunked(Content, Generic[C]):
             )
             grown = self._size(whole) - size
             alone = size == self._length
-            if not self._large(whole) and (size + grown >= SMALL or alone):
+            if not self._large(whole) and (alone or not self._small(whole)):
                 self._chunks[self._at] = whole
                 self._sizes[self._at] = size + grown
                 self._length += grown
@@ -236,7 +240,7 @@ class Chunked(Content, Generic[C]):
         after = self._blocks[last][end + 1 :]
         middle = self._join([left, fresh, right])
         grown = self._size(fresh) - deleted
-        if self._size(middle) < SMALL:
+        if self._small(middle):
             if before:
                 middle = self._join([before.pop(), middle])
             elif after:

@@ -46,14 +46,14 @@ def compose(a: list[Part], b: list[Part]) -> list[Part]:
     taken_a = taken_b = 0  # index of the part after the current one
     x: Part = 0  # the current part of a, how much of it is done and how much left
     y: Part = 0
-    done_x = left_x = done_y = left_y = 0
+    done_x = left_x = left_y = 0
     while True:
         if not left_y:
             if taken_b == len(b):
                 break
             y = b[taken_b]
             taken_b += 1
-            done_y, left_y = 0, size(y)
+            left_y = size(y)
         if is_insert(y):
             out.append(y)
             left_y = 0

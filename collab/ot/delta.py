@@ -8,13 +8,12 @@ from collab.ot import combine
 from collab.ot.attributes import Attributes
 from collab.ot.diff import diff
 from collab.ot.errors import InvalidOperation
-from collab.ot.parts import Part, chop, equal, is_insert, size, tidy
+from collab.ot.parts import Part, Rich, chop, equal, is_insert, size, tidy
 from collab.ot.splice import as_splice, compose_splices, transform_splices
 from collab.ot.units import to_text, to_units
 from collab.ot.validation import (
     MAX_LENGTH,
     check_attributes,
-    check_object,
     insert_part,
     parse,
 )
@@ -57,7 +56,7 @@ class Delta:
                 ops.append({"insert": part if part.isascii() else to_text(part)})
             elif type(part) is int:
                 ops.append({"retain": part} if part > 0 else {"delete": -part})
-            else:
+            elif type(part) is tuple:
                 ops.append(_rich_op(part))
         return ops
 
@@ -68,9 +67,7 @@ class Delta:
 
     # -- builders ---------------------------------------------------------------------------------
 
-    def insert(
-        self, content: str | dict[str, Any], attributes: Attributes | None = None
-    ) -> Delta:
+    def insert(self, content: str | dict[str, Any], attributes: Attributes | None = None) -> Delta:
         """Append an insert of a text or an embed. An empty text is ignored."""
         parts = self._parts
         if type(content) is str and not attributes:
@@ -102,8 +99,9 @@ class Delta:
         if type(length) is not int or length > MAX_LENGTH:
             raise InvalidOperation(f"A length is a whole number up to {MAX_LENGTH}.")
         if length > 0:
-            if attributes:
-                self._push((length, check_object(attributes, "The retain")))
+            style = check_attributes(attributes, "The retain") if attributes else None
+            if style:
+                self._push((length, style))
             elif self._parts:
                 self._push(length)
             else:
@@ -199,6 +197,10 @@ class Delta:
         """Return the sum of the lengths of all parts; for a document, its length in units."""
         return sum(map(size, self._parts))
 
+    def insert_length(self) -> int:
+        """Return how many units are inserted."""
+        return sum(size(part) for part in self._parts if is_insert(part))
+
     def change_length(self) -> int:
         """Return by how many units a document grows."""
         change = 0
@@ -232,10 +234,11 @@ class Delta:
 _new = object.__new__
 
 
-def _rich_op(part: tuple[Any, Attributes | None]) -> dict[str, Any]:
+def _rich_op(part: Rich) -> dict[str, Any]:
     content, attributes = part
+    op: dict[str, Any]
     if type(content) is int:
-        op: dict[str, Any] = {"retain": content}
+        op = {"retain": content}
     elif type(content) is str:
         op = {"insert": to_text(content)}
     else:

@@ -64,9 +64,7 @@ class _Comparison:
         common = self._trimmed(lines_a, lines_b, share, by_lines=False)
         for i, j, count in [*common, (len(lines_a), len(lines_b), 0)]:
             here_a, here_b = starts_a[i], starts_b[j]
-            between = self._trimmed(
-                a[at_a:here_a], b[at_b:here_b], self._budget, by_lines=False
-            )
+            between = self._trimmed(a[at_a:here_a], b[at_b:here_b], self._budget, by_lines=False)
             for x, y, length in between:
                 yield at_a + x, at_b + y, length
             at_a, at_b = starts_a[i + count], starts_b[j + count]
@@ -150,7 +148,9 @@ def _common(a: Tokens, i: int, b: Tokens, j: int) -> int:
         count += 1
     # Ever longer slices while they are equal, then ever shorter ones: the comparing is done in C.
     step = 16
-    while count + step <= limit and a[i + count : i + count + step] == b[j + count : j + count + step]:
+    while (
+        count + step <= limit and a[i + count : i + count + step] == b[j + count : j + count + step]
+    ):
         count += step
         step *= 2
     while step:
@@ -167,7 +167,10 @@ def _common_end(a: Tokens, b: Tokens, head: int) -> int:
     la, lb = len(a), len(b)
     count = 0
     step = 16
-    while count + step <= limit and a[la - count - step : la - count] == b[lb - count - step : lb - count]:
+    while (
+        count + step <= limit
+        and a[la - count - step : la - count] == b[lb - count - step : lb - count]
+    ):
         count += step
         step *= 2
     while step:

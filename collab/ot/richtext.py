@@ -8,21 +8,24 @@ from typing import Self
 
 from collab.ot import attributes as formats
 from collab.ot.canonical import canonical
-from collab.ot.chunks import FILL, LARGE, Chunked, past_end
+from collab.ot.chunks import FILL, LARGE, SMALL, Chunked, past_end
 from collab.ot.combine import cut_out
 from collab.ot.delta import Delta
 from collab.ot.errors import InvalidOperation
-from collab.ot.parts import Part, is_insert, join_inserts, size
+from collab.ot.parts import Embed, Part, is_insert, join_inserts, size
 from collab.ot.units import cuts_pair, refuse_nul, to_text
 
 Runs = list[Part]
 """Inserts, neighbouring texts of equal attributes joined. Never changed in place."""
 
-RUNS_FILL = 32
+RUNS_FILL = 16
 """Runs in a fresh chunk."""
 
-RUNS_LARGE = 64
+RUNS_LARGE = 32
 """A chunk with more runs is divided."""
+
+RUNS_SMALL = 4
+"""A chunk with fewer runs, and few units, is joined with its neighbour."""
 
 
 class RichContent(Chunked[Runs]):
@@ -36,10 +39,12 @@ class RichContent(Chunked[Runs]):
             raise InvalidOperation("A document is made of inserts only.")
         for part in parts:
             _check_insert(part)
-        super().__init__(self._divide(parts))
+        super().__init__(self._divide(parts.copy()))
 
     def apply(self, delta: Delta) -> None:
         """Apply an edit; see Content.apply."""
+        if self._apply_in_run(delta.parts):
+            return
         edits: list[tuple[int, int, Runs]] = []
         position = 0
         fresh: Runs = []
@@ -70,16 +75,77 @@ class RichContent(Chunked[Runs]):
         for place, deleted, runs in reversed(edits):
             self._replace(place, deleted, runs)
 
+    def _apply_in_run(self, parts: list[Part]) -> bool:
+        """Apply what is typed or deleted inside one run, the quick way; False if it is not that."""
+        position = deleted = 0
+        text = ""
+        style: formats.Attributes | None = None
+        for part in parts:
+            if type(part) is str:
+                if text:
+                    return False
+                text = part
+            elif type(part) is tuple:
+                content, style = part
+                if text or type(content) is not str:
+                    return False
+                text = content
+            elif type(part) is int and part < 0:
+                deleted = -part
+            elif type(part) is int and not (position or text or deleted):
+                position = part
+            else:
+                return False
+        if position + deleted > self._length or "\0" in text:
+            return False
+        offset = self._seek(position)
+        runs = self._chunks[self._at]
+        for index, run in enumerate(runs):
+            content, attributes = _run(run)
+            if type(content) is not str:  # an embed
+                offset -= 1
+                if offset < 0:
+                    return False
+                continue
+            length = len(content)
+            if offset > length or (
+                offset == length and (deleted or not formats.same(style, attributes))
+            ):
+                offset -= length
+                continue
+            end = offset + deleted
+            if (
+                end > length
+                or (text and not formats.same(style, attributes))
+                or cuts_pair(content, offset)
+                or cuts_pair(content, end)
+            ):
+                return False
+            fresh = f"{content[:offset]}{text}{content[end:]}"
+            grown = len(text) - deleted
+            units = self._sizes[self._at] + grown
+            if not fresh or units > LARGE:
+                return False
+            if units < SMALL and len(runs) < RUNS_SMALL and units - grown != self._length:
+                return False
+            changed = runs.copy()
+            changed[index] = (fresh, attributes) if attributes else fresh
+            self._chunks[self._at] = changed
+            self._sizes[self._at] = units
+            self._length += grown
+            self._drift += grown
+            return True
+        return False
+
     def _restyled(self, position: int, length: int, part: Part) -> Runs:
         """Return the runs of a range with a retain's attributes put on them."""
         assert type(part) is tuple
         restyled: Runs = []
         for runs in self._read(position, position + length):
             for run in runs:
-                content, old = run if type(run) is tuple else (run, None)
-                assert not isinstance(content, (tuple, int))
+                content, old = _run(run)
                 new = formats.compose(old, part[1])
-                restyled.append((content, new) if new or type(content) is dict else content)
+                restyled.append((content, new) if new or type(content) is not str else content)
         return restyled
 
     def delta(self) -> Delta:
@@ -141,6 +207,9 @@ class RichContent(Chunked[Runs]):
     def _large(self, chunk: Runs) -> bool:
         return len(chunk) > RUNS_LARGE or self._size(chunk) > LARGE
 
+    def _small(self, chunk: Runs) -> bool:
+        return len(chunk) < RUNS_SMALL and self._size(chunk) < SMALL
+
     def _cuts_pair(self, chunk: Runs, at: int) -> bool:
         for run in chunk:
             length = size(run)
@@ -149,6 +218,14 @@ class RichContent(Chunked[Runs]):
                 return type(content) is str and cuts_pair(content, at)
             at -= length
         return False
+
+
+def _run(part: Part) -> tuple[str | int | Embed, formats.Attributes | None]:
+    """Return what a run inserts, and its attributes."""
+    if type(part) is tuple:
+        return part
+    assert not isinstance(part, tuple)
+    return part, None
 
 
 def _check_insert(part: Part) -> None:

@@ -143,5 +143,8 @@ class TextContent(Chunked[str]):
     def _large(self, chunk: str) -> bool:
         return len(chunk) > LARGE
 
+    def _small(self, chunk: str) -> bool:
+        return len(chunk) < SMALL
+
     def _cuts_pair(self, chunk: str, at: int) -> bool:
         return cuts_pair(chunk, at)

@@ -127,9 +127,7 @@ def check_attributes(attributes: object, where: str) -> Attributes | None:
     if attributes is None or attributes == {}:
         return None
     if not isinstance(attributes, dict):
-        raise InvalidOperation(
-            f"{where}: attributes are an object, not {_described(attributes)}."
-        )
+        raise InvalidOperation(f"{where}: attributes are an object, not {_described(attributes)}.")
     return check_object(attributes, where)
 
 
@@ -192,5 +190,5 @@ def _described(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return str(value) if abs(value) < 10**20 else "a number of more than 20 digits"
-    names = {str: "a text", list: "a list", tuple: "a list", dict: "an object"}
+    names: dict[type, str] = {str: "a text", list: "a list", tuple: "a list", dict: "an object"}
     return names.get(type(value), type(value).__name__)

@@ -31,7 +31,7 @@ class Writer(Protocol):
     def committed(self, batch: Sequence[Ordered]) -> None:
         """The batch is on disk: tell everybody."""
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """What was taken can't be committed, or nobody knows whether it was."""
 
 
@@ -90,6 +90,16 @@ class Journal:
             await self._store.append(
                 [Append(room.id, [operation for operation, _ in ops]) for room, ops in batch]
             )
+        except asyncio.CancelledError as error:
+            # Nobody knows whether it was committed. A second try would not know either, when
+            # it is cancelled too; the deduplication record does, when the senders come back.
+            for room, _ in batch:
+                log.error("document %s: the commit was cancelled", room.id)
+                room.failed(error)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return []
         except Exception as error:
             if len(batch) == 1:
                 room, _ = batch[0]

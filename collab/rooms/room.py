@@ -197,7 +197,7 @@ class Room:
         self._check_alive()
         if self._frozen:
             raise CollabError(errors.SHUTTING_DOWN)
-        self._check_size(delta)
+        self._check_size(delta, delta.insert_length())
         if self._observer.vets or self._vetting.locked():
             async with self._vetting:
                 base, delta = await self._vet(None, self._own_client, revision, delta)
@@ -221,20 +221,21 @@ class Room:
             self.type.validate(delta)
         except InvalidOperation as error:
             raise CollabError(errors.BAD_OPERATION, str(error)) from error
-        self._check_size(delta)
+        inserted = delta.insert_length()
         limit = self._settings.limits.operation_size
-        if delta.change_length() > limit:
+        if inserted > limit:
             raise CollabError(
                 errors.OPERATION_TOO_LARGE,
-                f"An edit may insert {limit} characters, this one makes the document"
-                f" {delta.change_length()} longer: make it in smaller parts.",
+                f"An edit may insert {limit} characters, not {inserted}: make it in smaller parts.",
             )
+        self._check_size(delta, inserted)
         return delta
 
-    def _check_size(self, delta: Delta) -> None:
-        growth = delta.change_length()
+    def _check_size(self, delta: Delta, inserted: int) -> None:
         limit = self._settings.limits.document_size
-        if growth > 0 and self._authority.content.length + growth > limit:
+        length = self._authority.content.length
+        # Counting what is deleted as well costs more, and is seldom needed.
+        if length + inserted > limit and delta.change_length() > max(limit - length, 0):
             raise CollabError(
                 errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters."
             )
@@ -289,7 +290,7 @@ class Room:
         if vetted is not delta:
             try:
                 self.type.validate(vetted)
-                self._check_size(vetted)
+                self._check_size(vetted, vetted.insert_length())
                 self._authority.content.copy().apply(vetted)
             except (InvalidOperation, CollabError) as error:
                 # Not the author's fault: what they wrote is taken as it was.
@@ -368,7 +369,7 @@ class Room:
         if self._snapshots.due(self.revision, self._authority.content.length):
             self.snapshot()
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """Memory is ahead of the log: let everybody go, they resume from the store."""
         self.end(CollabError(errors.STORAGE_FAILED), retry_after=1.0)
 

@@ -75,7 +75,7 @@ async def open_socket(request: web.Request) -> web.WebSocketResponse:
             )
         socket = web.WebSocketResponse(
             heartbeat=settings.heartbeat,
-            max_msg_size=limits.message_size,
+            max_msg_size=limits.message_size + 1,  # aiohttp refuses what reaches it
             # Deflate costs 98 KiB a connection, and a keystroke is smaller than its savings.
             compress=False,
             # Makes aiohttp wait for the client in every send of ours that goes through it.
