@@ -1,0 +1,34 @@
+/** Making DOM elements without ever parsing HTML: what people wrote stays text. */
+
+const BASE = globalThis.document?.documentElement.dataset.base ?? "";
+
+/**
+ * `element("p", {class: "note", hidden: true, onclick: fn}, "text", child)`. Keys that begin
+ * with "on" are listeners, `true` and `false` set or leave out an attribute.
+ */
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value === true) made.setAttribute(key, "");
+    else if (value !== false && value != null) made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/** One of the drawings in icons.svg. */
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `${BASE}/static/icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** A square button that shows a drawing and says `label`. */
+export function iconButton(name, label, onclick) {
+  return element("button", { type: "button", class: "button-icon", title: label, "aria-label": label, onclick }, icon(name));
+}

@@ -1,0 +1,81 @@
+/**
+ * What the engine takes from the browser, in one place: tests bring their own.
+ *
+ * @typedef {object} Environment
+ * @property {typeof globalThis.WebSocket} WebSocket
+ * @property {(fn: () => void, ms: number) => unknown} setTimeout
+ * @property {(timer: unknown) => void} clearTimeout
+ * @property {() => number} now ms since 1970
+ * @property {() => number} random from 0 to 1
+ * @property {() => string} token a new name that nobody else has
+ * @property {(fn: () => void) => () => void} onWake calls `fn` when the network is back or the
+ *   page is looked at again; returns how to stop that
+ * @property {(url: string) => Promise<{code: string, message: string} | null>} whyRefused what
+ *   the server says about the document behind a socket's address; null: nothing final
+ * @property {string} address of the page
+ * @property {Storage | null} storage survives a reload; null where it is forbidden
+ * @property {LockManager | null} locks null on pages that are not secure (http:)
+ * @property {typeof globalThis.BroadcastChannel} BroadcastChannel
+ */
+
+/** @returns {Environment} */
+export function browserEnvironment() {
+  return {
+    WebSocket: globalThis.WebSocket,
+    setTimeout: (fn, ms) => globalThis.setTimeout(fn, ms),
+    clearTimeout: (timer) => globalThis.clearTimeout(timer),
+    now: () => Date.now(),
+    random: Math.random,
+    token,
+    onWake,
+    whyRefused,
+    address: globalThis.location?.href,
+    storage: storage(),
+    locks: globalThis.navigator?.locks ?? null,
+    BroadcastChannel: globalThis.BroadcastChannel,
+  };
+}
+
+function token() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Reading `localStorage` throws where the user forbade it. */
+function storage() {
+  try {
+    return globalThis.localStorage ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Answers that mean that trying again is of no use. */
+const FINAL = new Set(["bad_token", "deleted", "forbidden", "no_document"]);
+
+/** Asks at `…/documents/ID`, whose socket is `…/documents/ID/socket`. */
+async function whyRefused(url) {
+  try {
+    const address = url.replace(/^ws/, "http").replace(/\/socket$/, "");
+    const response = await fetch(address, { headers: { Accept: "application/json" } });
+    if (response.ok) return null;
+    const { error } = await response.json();
+    return FINAL.has(error.code) ? { code: error.code, message: error.message } : null;
+  } catch {
+    return null; // the server is away, or something between us and it answered
+  }
+}
+
+function onWake(fn) {
+  const visible = () => {
+    if (document.visibilityState === "visible") fn();
+  };
+  addEventListener("online", fn);
+  addEventListener("offline", fn);
+  document.addEventListener("visibilitychange", visible);
+  return () => {
+    removeEventListener("online", fn);
+    removeEventListener("offline", fn);
+    document.removeEventListener("visibilitychange", visible);
+  };
+}

@@ -1,0 +1,70 @@
+/** The page of one document: puts the engine, the editor and the plugins together. */
+
+import { refusalBanner, rescueBanners } from "../banners.js";
+import { LiveDocument } from "../document.js";
+import { TextEditor } from "../editor-codemirror.js";
+import { identityCard } from "../identity.js";
+import { notify } from "../notices.js";
+import { startPlugins } from "../plugin-host.js";
+import { StatusLine } from "../status.js";
+import { Title } from "../title.js";
+
+const byId = (id) => document.getElementById(id);
+const config = JSON.parse(byId("collab-config").textContent);
+const nonce = document.querySelector("script[nonce]")?.nonce ?? "";
+
+const sheet = byId("editor");
+const editor = new TextEditor(sheet, { nonce });
+const live = new LiveDocument({ config, editor });
+const title = new Title(byId("title"), `${config.api}/documents/${encodeURIComponent(config.document.id)}`);
+const statusLine = new StatusLine(byId("status"), byId("announcer"), () => live.retry());
+const refusal = refusalBanner(byId("banners"));
+const rescue = rescueBanners(byId("banners"), live);
+const plugins = startPlugins({ live, editor, plugins: config.plugins });
+const identity = identityCard({
+  button: byId("me"),
+  card: byId("me-card"),
+  path: `${config.api}/me`,
+  user: config.user,
+  onChange: (user) => live.setUser(user),
+});
+
+const writable = () => live.permissions.includes("write");
+const showStatus = () => statusLine.show(live.status, writable());
+
+editor.onEdit = (delta) => live.edit(delta);
+editor.onSelection = () => plugins.selection();
+
+live.addEventListener("status", ({ detail }) => {
+  showStatus();
+  refusal.show(detail);
+});
+live.addEventListener("session", () => {
+  title.writable = writable();
+  showStatus();
+});
+live.addEventListener("user", ({ detail }) => identity.show(detail));
+live.addEventListener("document", ({ detail }) => title.show(detail.title));
+live.addEventListener("rescue", ({ detail }) => rescue.add(detail));
+live.addEventListener("notice", ({ detail }) => notify(detail.message, { kind: "warning" }));
+live.addEventListener(
+  "ready",
+  () => {
+    sheet.removeAttribute("aria-busy");
+    if (writable() && document.activeElement === document.body) editor.focus();
+  },
+  { once: true },
+);
+
+let bannersHeight = 0;
+new ResizeObserver(([{ contentRect }]) => {
+  editor.pushedDown(contentRect.height - bannersHeight);
+  bannersHeight = contentRect.height;
+}).observe(byId("banners"));
+
+// Work that this browser could not even keep is worth a question before it is gone.
+addEventListener("beforeunload", (event) => {
+  if (live.status.unsaved && !live.status.kept) event.preventDefault();
+});
+
+live.open();

@@ -1,0 +1,331 @@
+/** A browser and a server in memory, in virtual time: what the engine's tests live in. */
+
+import { Delta, plainText } from "../../collab/static/ot.js";
+import { checksum } from "../../collab/static/checksum.js";
+import { LiveDocument } from "../../collab/static/document.js";
+import { Ordering } from "./ordering.mjs";
+
+/** Virtual time in ms. */
+export class Clock {
+  now = 1_700_000_000_000;
+  #timers = new Map();
+  #next = 1;
+
+  setTimeout = (fn, wait) => {
+    this.#timers.set(this.#next, { fn, due: this.now + Math.max(wait, 0), id: this.#next });
+    return this.#next++;
+  };
+
+  clearTimeout = (id) => this.#timers.delete(id);
+
+  /** Lets everything happen that is due within `ms`, promises included. */
+  async pass(ms) {
+    const end = this.now + ms;
+    for (;;) {
+      await settled();
+      const due = [...this.#timers.values()].filter((timer) => timer.due <= end);
+      if (!due.length) break;
+      const next = due.sort((a, b) => a.due - b.due || a.id - b.id)[0];
+      this.#timers.delete(next.id);
+      this.now = Math.max(this.now, next.due);
+      next.fn();
+    }
+    this.now = end;
+  }
+}
+
+/** All promises that can go on have gone on. */
+export const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+/** localStorage, with room for `quota` characters. */
+export class MemoryStorage {
+  quota = Infinity;
+  #items = new Map();
+  get length() {
+    return this.#items.size;
+  }
+  key = (index) => [...this.#items.keys()][index] ?? null;
+  getItem = (key) => this.#items.get(key) ?? null;
+  removeItem = (key) => void this.#items.delete(key);
+  setItem = (key, value) => {
+    if (value.length > this.quota) throw new Error("QuotaExceededError");
+    this.#items.set(key, value);
+  };
+  keys = (kind) => [...this.#items.keys()].filter((key) => key.includes(`:${kind}:`));
+}
+
+/** Web Locks, as far as they are used. */
+export class MemoryLocks {
+  #held = new Set();
+  async request(name, ...rest) {
+    const callback = rest.at(-1);
+    await null;
+    if (this.#held.has(name)) return callback(null);
+    this.#held.add(name);
+    try {
+      return await callback({ name });
+    } finally {
+      this.#held.delete(name);
+    }
+  }
+}
+
+/** BroadcastChannel between the pages of one browser; a page that `sleeps` hears nothing. */
+export function memoryChannels() {
+  const open = new Set();
+  return class {
+    onmessage = null;
+    constructor(name) {
+      this.name = name;
+      open.add(this);
+    }
+    postMessage(data) {
+      for (const other of open) {
+        if (other === this || other.name !== this.name) continue;
+        queueMicrotask(() => other.constructor.sleeping?.has(other) || other.onmessage?.({ data }));
+      }
+    }
+    close() {
+      open.delete(this);
+    }
+    static sleeping = new Set();
+    static open = open;
+  };
+}
+
+/** A document's room: speaks the protocol to `Socket`s. */
+export class Room extends Ordering {
+  epoch = "epoch-1";
+  limits = { operation_size: 1000, message_size: 10_000 };
+  permissions = ["read", "write"];
+  up = true; // whether anybody can connect
+  reason = null; // what the document's own address says when nobody can
+  deaf = false; // takes nothing in, answers nothing
+  oldest = 0; // revisions before this one can't be resumed from
+  sockets = new Set();
+  received = [];
+  /** Tests may answer an operation themselves: (operation, socket) → true when done. */
+  intercept = () => false;
+  #clients = 0;
+
+  accept(socket) {
+    if (!this.up) return socket.cut();
+    this.sockets.add(socket);
+    socket.accepted();
+  }
+
+  hear(socket, frame) {
+    if (this.deaf) return;
+    for (const message of JSON.parse(frame)) {
+      this.received.push(message);
+      this[message.type]?.(socket, message);
+    }
+  }
+
+  hello(socket, { client, secret, revision, epoch }) {
+    if (this.refusal) return this.refuse(socket, this.refusal);
+    if (client && secret !== `secret-${client}`) return this.refuse(socket, "bad_client", 4401);
+    if (client && epoch !== this.epoch) return this.refuse(socket, "epoch_changed", 4409);
+    if (client && revision < this.oldest) return this.refuse(socket, "compacted");
+    this.#clients += client ? 0 : 1;
+    socket.client = client ?? `client-${this.#clients}`;
+    for (const other of this.sockets) {
+      if (other !== socket && other.client === socket.client) this.refuse(other, "superseded", 4409);
+    }
+    socket.tell({
+      type: "welcome",
+      protocol: 1,
+      session: `session-${this.sockets.size}`,
+      client: socket.client,
+      secret: `secret-${socket.client}`,
+      epoch: this.epoch,
+      document: { id: "d", title: "Title", type: "text" },
+      user: { id: "u", name: "User", color: "#123456" },
+      permissions: this.permissions,
+      revision: this.revision,
+      sequence: this.sequence(socket.client),
+      limits: this.limits,
+      ...(client ? { operations: this.since(revision) } : { content: this.content.ops }),
+    });
+    socket.joined = true;
+  }
+
+  operation(socket, operation) {
+    if (this.intercept(operation, socket)) return;
+    const { length } = operation.delta
+      .map(({ insert }) => (typeof insert === "string" ? insert : ""))
+      .join("");
+    if (length > this.limits.operation_size) throw new Error("too large");
+    const committed = this.submit(socket.client, operation);
+    if (committed) this.broadcast({ type: "operations", operations: [committed] });
+  }
+
+  ping(socket) {
+    socket.tell({ type: "pong" });
+  }
+
+  broadcast(message) {
+    for (const socket of this.sockets) if (socket.joined) socket.tell(message);
+  }
+
+  /** Somebody else's edit. */
+  edit(delta, client = "other") {
+    const operation = this.commit(client, this.sequence(client) + 1, delta);
+    this.broadcast({ type: "operations", operations: [operation] });
+  }
+
+  announceChecksum(value = checksum(this.text)) {
+    this.broadcast({ type: "checksum", revision: this.revision, value });
+  }
+
+  refuse(socket, code, close) {
+    socket.tell({ type: "error", code, message: `Refused: ${code}.` });
+    if (close) socket.end(close);
+  }
+
+  /** The line to everybody is cut. */
+  cut() {
+    for (const socket of [...this.sockets]) socket.cut();
+  }
+
+  go(message) {
+    for (const socket of [...this.sockets]) {
+      socket.tell({ type: "goodbye", ...message });
+      socket.end(1012);
+    }
+  }
+}
+
+/** One browser with its storage; `page()` opens the document in a new tab. */
+export class Browser {
+  clock = new Clock();
+  storage = new MemoryStorage();
+  locks = new MemoryLocks();
+  channels = memoryChannels();
+  #wakers = new Set();
+  #tokens = 0;
+
+  constructor(room = new Room("")) {
+    this.room = room;
+  }
+
+  wake() {
+    for (const fn of this.#wakers) fn();
+  }
+
+  environment(overrides = {}) {
+    const { room, clock } = this;
+    return {
+      WebSocket: class {
+        constructor(url) {
+          this.url = url;
+          queueMicrotask(() => this.closed || room.accept(this));
+        }
+        accepted() {
+          queueMicrotask(() => this.closed || this.onopen?.({}));
+        }
+        send(frame) {
+          if (this.closed) throw new Error("sent on a closed socket");
+          queueMicrotask(() => room.sockets.has(this) && room.hear(this, frame));
+        }
+        tell(message) {
+          const data = JSON.stringify([message]);
+          queueMicrotask(() => this.closed || this.onmessage?.({ data }));
+        }
+        end(code) {
+          queueMicrotask(() => this.#gone(code));
+        }
+        cut() {
+          this.#gone(1006);
+        }
+        close() {
+          // What was sent before still arrives.
+          queueMicrotask(() => room.sockets.delete(this));
+          this.closed = true;
+        }
+        #gone(code) {
+          room.sockets.delete(this);
+          if (this.closed) return;
+          this.closed = true;
+          this.onclose?.({ code });
+        }
+      },
+      setTimeout: clock.setTimeout,
+      clearTimeout: clock.clearTimeout,
+      now: () => clock.now,
+      random: () => 0.5,
+      token: () => `token-${++this.#tokens}`,
+      onWake: (fn) => {
+        this.#wakers.add(fn);
+        return () => this.#wakers.delete(fn);
+      },
+      whyRefused: async () => room.reason,
+      address: "http://collab.test/d/d",
+      storage: this.storage,
+      locks: this.locks,
+      BroadcastChannel: this.channels,
+      ...overrides,
+    };
+  }
+
+  /** A page that shows the document, once it does. */
+  async page(overrides) {
+    const page = new Page(this, overrides);
+    page.live.open();
+    await this.clock.pass(400);
+    return page;
+  }
+}
+
+/** A tab: a live document and the plainest of editors. */
+export class Page {
+  content = new Delta();
+  writable = null;
+  events = [];
+  contentsSet = 0;
+
+  constructor(browser, overrides) {
+    this.browser = browser;
+    const config = {
+      basePath: "",
+      socket: "/api/documents/d/socket",
+      document: { id: "d", title: "Title", type: "text" },
+      user: { id: "u", name: "User", color: "#123456" },
+    };
+    const editor = {
+      setContent: (delta) => {
+        this.content = delta;
+        this.contentsSet += 1;
+      },
+      applyRemote: (delta) => (this.content = this.content.compose(delta)),
+      text: () => plainText(this.content),
+      setWritable: (writable) => (this.writable = writable),
+    };
+    this.live = new LiveDocument({ config, editor, environment: browser.environment(overrides) });
+    for (const type of ["status", "ready", "message", "rescue", "notice", "synchronized", "document"]) {
+      this.live.addEventListener(type, ({ detail }) => this.events.push({ type, detail }));
+    }
+  }
+
+  get text() {
+    return plainText(this.content);
+  }
+
+  told(type) {
+    return this.events.filter((event) => event.type === type).map(({ detail }) => detail);
+  }
+
+  edit(delta) {
+    this.content = this.content.compose(delta);
+    this.live.edit(delta);
+  }
+
+  type(position, text) {
+    this.edit(new Delta().retain(position).insert(text));
+  }
+
+  /** The tab dies: nothing is said any more, its locks are free. */
+  crash() {
+    this.live.close();
+  }
+}
