@@ -11,12 +11,12 @@ from __future__ import annotations
 from collab.protocol.settings import Settings
 from collab.storage.log import DatabaseStore
 from collab.storage.memory import MemoryStore
-from collab.storage.migrate import migrate
+from collab.storage.migrate import migrate as _migrate
 from collab.storage.place import prepare_place
 from collab.storage.port import Store
 from collab.storage.sqlite import SqliteDatabase
 
-__all__ = ["DatabaseStore", "MemoryStore", "Store", "migrate", "open_store"]
+__all__ = ["DatabaseStore", "MemoryStore", "Store", "open_store"]
 
 
 async def open_store(settings: Settings) -> Store:
@@ -24,5 +24,5 @@ async def open_store(settings: Settings) -> Store:
 
     Raises `collab.storage.port.DatabaseUnusable` with a sentence for the operator.
     """
-    await migrate(settings)
+    await _migrate(settings)
     return DatabaseStore(await SqliteDatabase.open(prepare_place(settings), settings.durability))

@@ -33,6 +33,9 @@ _LAST_OPERATION = select(func.max(operations.c.revision)).where(
 _LAST_SNAPSHOT = select(func.max(snapshots.c.revision)).where(
     snapshots.c.document == bindparam("document")
 )
+_SEQUENCES = select(clients.c.client, clients.c.sequence).where(
+    clients.c.document == bindparam("document")
+)
 
 
 class Violation(Exception):
@@ -114,6 +117,8 @@ class Database:
                     (await connection.execute(statement, dict(parameters))).all()
                     for statement, parameters in queries
                 ]
+        except UnicodeEncodeError:
+            return [[] for _ in queries]  # Half a character is in no database.
         except (SQLAlchemyError, OSError) as error:
             raise StorageError(f"The database could not read: {error}") from error
 
@@ -124,37 +129,33 @@ class Database:
     async def _append(self, appends: Sequence[Append]) -> None:
         async with self._writer.begin() as connection:
             for append in appends:
-                # The key of the table refuses a revision that is taken, but not a gap.
-                of = {"document": append.document}
-                last = (await connection.execute(_LAST_OPERATION, of)).scalar()
-                if last is None:
-                    last = (await connection.execute(_LAST_SNAPSHOT, of)).scalar()
-                if append.operations[0].revision != (last or 0) + 1:
-                    raise Violation(f"document {append.document} is at revision {last}")
-            await _run(connection, self._steps(appends))
+                await _check(connection, append)
+                # The key of the table refuses a revision that is taken.
+                await _run(connection, self._steps(append))
 
-    def _steps(self, appends: Sequence[Append]) -> list[Step]:
-        rows: list[dict[str, Any]] = []
-        last: dict[tuple[str, str], dict[str, Any]] = {}
-        for append in appends:
-            for operation in append.operations:
-                rows.append(
-                    {
-                        "document": append.document,
-                        "revision": operation.revision,
-                        "client": operation.client,
-                        "sequence": operation.sequence,
-                        "author": operation.author,
-                        "time": operation.time,
-                        "delta": operation.delta.decode(),
-                    }
-                )
-                last[append.document, operation.client] = {
-                    "document": append.document,
-                    "client": operation.client,
-                    "sequence": operation.sequence,
-                    "revision": operation.revision,
-                }
+    def _steps(self, append: Append) -> list[Step]:
+        of = {"document": append.document}
+        rows = [
+            of
+            | {
+                "revision": operation.revision,
+                "client": operation.client,
+                "sequence": operation.sequence,
+                "author": operation.author,
+                "time": operation.time,
+                "delta": operation.delta.decode(),
+            }
+            for operation in append.operations
+        ]
+        last = {
+            operation.client: of
+            | {
+                "client": operation.client,
+                "sequence": operation.sequence,
+                "revision": operation.revision,
+            }
+            for operation in append.operations
+        }
         return [Step(_OPERATIONS, rows), Step(self.upsert(clients), list(last.values()))]
 
     async def _whole(self, transaction: Coroutine[Any, Any, T]) -> T:
@@ -177,6 +178,23 @@ class Database:
     async def _settle(self) -> None:
         if self._running:
             await asyncio.wait(self._running)
+
+
+async def _check(connection: AsyncConnection, append: Append) -> None:
+    """Raise `Violation` for what the keys of the tables don't refuse: gaps and repetitions."""
+    of = {"document": append.document}
+    last = (await connection.execute(_LAST_OPERATION, of)).scalar()
+    if last is None:
+        last = (await connection.execute(_LAST_SNAPSHOT, of)).scalar()
+    if last is None or append.operations[0].revision != last + 1:
+        raise Violation(f"document {append.document} is at revision {last}")
+    sequences = {
+        row.client: row.sequence for row in (await connection.execute(_SEQUENCES, of)).all()
+    }
+    for operation in append.operations:
+        if operation.sequence <= sequences.get(operation.client, 0):
+            raise Violation(f"client {operation.client} has sent {operation.sequence} before")
+        sequences[operation.client] = operation.sequence
 
 
 async def _run(connection: AsyncConnection, steps: Sequence[Step]) -> list[int]:

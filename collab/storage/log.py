@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, delete, func, insert, or_, select, update
-
+from collab.storage import statements
 from collab.storage.cursors import cursor_after, read_cursor
 from collab.storage.database import Database, Query, Step, Violation
 from collab.storage.packing import pack, unpack
@@ -20,14 +19,7 @@ from collab.storage.port import (
     StorageError,
     StoredOperation,
 )
-from collab.storage.tables import (
-    clients,
-    documents,
-    operations,
-    plugin_document_state,
-    plugin_state,
-    snapshots,
-)
+from collab.storage.tables import plugin_document_state, plugin_state, snapshots
 
 _PAGE = 256
 """Operations that are read at once while streaming a log."""
@@ -35,111 +27,15 @@ _PAGE = 256
 _NO_END = 2**62
 """A revision that no document reaches."""
 
-_last_operation = (
-    select(func.max(operations.c.revision))
-    .where(operations.c.document == documents.c.id)
-    .scalar_subquery()
-)
-_last_snapshot = (
-    select(func.max(snapshots.c.revision))
-    .where(snapshots.c.document == documents.c.id)
-    .scalar_subquery()
-)
-_RECORD = select(
-    documents.c.id,
-    documents.c.title,
-    documents.c.type,
-    documents.c.epoch,
-    # A snapshot is never ahead of the log, except of one that was compacted away entirely.
-    func.coalesce(_last_operation, _last_snapshot).label("revision"),
-    documents.c.created,
-    documents.c.updated,
-)
-_ONE = _RECORD.where(documents.c.id == bindparam("document"))
-_LIST = _RECORD.order_by(documents.c.updated.desc(), documents.c.id).limit(bindparam("limit"))
-_FURTHER = or_(
-    documents.c.updated < bindparam("updated"),
-    and_(documents.c.updated == bindparam("updated"), documents.c.id > bindparam("id")),
-)
-_SOUGHT = documents.c.title_folded.like(bindparam("sought"), escape="\\")
-_PAGES = {
-    # (searching?, after a cursor?)
-    (False, False): _LIST,
-    (False, True): _LIST.where(_FURTHER),
-    (True, False): _LIST.where(_SOUGHT),
-    (True, True): _LIST.where(_SOUGHT).where(_FURTHER),
-}
-
-_newest = (
-    select(func.max(snapshots.c.revision))
-    .where(snapshots.c.document == bindparam("document"))
-    .where(snapshots.c.revision <= bindparam("until"))
-    .scalar_subquery()
-)
-_SNAPSHOT = (
-    select(snapshots.c.revision, snapshots.c.encoding, snapshots.c.content)
-    .where(snapshots.c.document == bindparam("document"))
-    .where(snapshots.c.revision == _newest)
-)
-_OPERATION = (
-    select(
-        operations.c.revision,
-        operations.c.client,
-        operations.c.sequence,
-        operations.c.author,
-        operations.c.time,
-        operations.c.delta,
-    )
-    .where(operations.c.document == bindparam("document"))
-    .where(operations.c.revision <= bindparam("until"))
-    .order_by(operations.c.revision)
-)
-_SINCE_SNAPSHOT = _OPERATION.where(operations.c.revision > _newest)
-_SINCE = _OPERATION.where(operations.c.revision > bindparam("since")).limit(bindparam("limit"))
-_LAST_SEQUENCE = (
-    select(clients.c.sequence, clients.c.revision)
-    .where(clients.c.document == bindparam("document"))
-    .where(clients.c.client == bindparam("client"))
-)
-
-_CREATE = insert(documents)
-_RENAME = (
-    update(documents)
-    .where(documents.c.id == bindparam("document"))
-    .values(title=bindparam("new"), title_folded=bindparam("folded"))
-)
-_DELETE = delete(documents).where(documents.c.id == bindparam("document"))
-_TOUCH = (
-    update(documents)
-    .where(documents.c.id == bindparam("document"))
-    .where(documents.c.updated < bindparam("time"))
-    .values(updated=bindparam("time"))
-)
-
-
-class _State:
-    """The statements for what plugins keep, in the server's table or in the documents'."""
-
-    def __init__(self, database: Database, table: Table) -> None:
-        mine = table.c.plugin == bindparam("owner")
-        if "document" in table.c:
-            mine = and_(mine, table.c.document == bindparam("of"))
-        this = and_(mine, table.c.key == bindparam("this"))
-        self.get = select(table.c.value).where(this)
-        self.list = select(table.c.key, table.c.value).where(mine).order_by(table.c.key)
-        self.set = database.upsert(table)
-        self.remove = delete(table).where(this)
-
 
 class DatabaseStore:
     """A `collab.storage.port.Store` in a database that is migrated to this version."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._upsert_client = database.upsert(clients)
         self._upsert_snapshot = database.upsert(snapshots)
-        self._state = _State(database, plugin_state)
-        self._document_state = _State(database, plugin_document_state)
+        self._state = statements.StateStatements(database, plugin_state)
+        self._document_state = statements.StateStatements(database, plugin_document_state)
 
     async def close(self) -> None:
         await self._database.close()
@@ -158,14 +54,14 @@ class DatabaseStore:
         first = {"document": document.id, "revision": 0, "encoding": encoding, "content": kept}
         try:
             await self._database.commit(
-                [Step(_CREATE, [row]), Step(self._upsert_snapshot, [first])]
+                [Step(statements.CREATE, [row]), Step(self._upsert_snapshot, [first])]
             )
         except Violation:
             message = f"There is a document {document.id} already."
             raise Conflict(document.id, message) from None
 
     async def document(self, id: str) -> DocumentRecord | None:
-        [found] = await self._database.read([Query(_ONE, {"document": id})])
+        [found] = await self._database.read([Query(statements.ONE, {"document": id})])
         return DocumentRecord(*found[0]) if found else None
 
     async def documents(
@@ -175,27 +71,23 @@ class DatabaseStore:
         parameters: dict[str, Any] = {"limit": limit + 1, "sought": _escape(search.casefold())}
         if cursor is not None:
             parameters["updated"], parameters["id"] = read_cursor(cursor)
-        query = Query(_PAGES[bool(search), cursor is not None], parameters)
+        query = Query(statements.PAGES[bool(search), cursor is not None], parameters)
         [found] = await self._database.read([query])
         page = [DocumentRecord(*row) for row in found[:limit]]
         return Page(page, cursor_after(page[-1]) if len(found) > limit else None)
 
     async def rename(self, id: str, title: str) -> DocumentRecord | None:
         row = {"document": id, "new": title, "folded": title.casefold()}
-        await self._database.commit([Step(_RENAME, [row])])
+        await self._database.commit([Step(statements.RENAME, [row])])
         return await self.document(id)
 
     async def delete(self, id: str) -> bool:
-        [deleted] = await self._database.commit([Step(_DELETE, [{"document": id}])])
+        [deleted] = await self._database.commit([Step(statements.DELETE, [{"document": id}])])
         return deleted > 0
 
     async def append(self, appends: Sequence[Append]) -> None:
         for append in appends:
-            first = append.operations[0].revision
-            for revision, operation in enumerate(append.operations, first):
-                if operation.revision != revision:
-                    message = f"Revision {operation.revision} can't follow {revision - 1}."
-                    raise Conflict(append.document, message)
+            _check_order(append)
         if not appends:
             return
         try:
@@ -205,16 +97,18 @@ class DatabaseStore:
 
     async def last_sequence(self, document: str, client: str) -> tuple[int, int]:
         parameters = {"document": document, "client": client}
-        [found] = await self._database.read([Query(_LAST_SEQUENCE, parameters)], settled=True)
+        [found] = await self._database.read(
+            [Query(statements.LAST_SEQUENCE, parameters)], settled=True
+        )
         return (found[0][0], found[0][1]) if found else (0, 0)
 
     async def load(self, id: str, revision: int | None = None) -> Loaded | None:
         parameters = {"document": id, "until": _NO_END if revision is None else revision}
         record, snapshot, following = await self._database.read(
             [
-                Query(_ONE, {"document": id}),
-                Query(_SNAPSHOT, parameters),
-                Query(_SINCE_SNAPSHOT, parameters),
+                Query(statements.ONE, {"document": id}),
+                Query(statements.SNAPSHOT, parameters),
+                Query(statements.SINCE_SNAPSHOT, parameters),
             ],
             settled=True,
         )
@@ -243,7 +137,9 @@ class DatabaseStore:
     ) -> AsyncIterator[StoredOperation]:
         parameters = {"document": id, "until": _NO_END if until is None else until, "limit": _PAGE}
         while True:
-            [found] = await self._database.read([Query(_SINCE, parameters | {"since": since})])
+            [found] = await self._database.read(
+                [Query(statements.SINCE, parameters | {"since": since})]
+            )
             for operation in _read(found):
                 yield operation
             if len(found) < _PAGE:
@@ -263,7 +159,7 @@ class DatabaseStore:
     async def touch(self, times: dict[str, float]) -> None:
         rows = [{"document": document, "time": time} for document, time in times.items()]
         if rows:
-            await self._database.commit([Step(_TOUCH, rows)])
+            await self._database.commit([Step(statements.TOUCH, rows)])
 
     async def get_state(self, plugin: str, document: str | None, key: str) -> bytes | None:
         parameters = {"owner": plugin, "of": document, "this": key}
@@ -289,7 +185,7 @@ class DatabaseStore:
         [found] = await self._database.read([Query(self._state_of(document).list, parameters)])
         return {row[0]: row[1] for row in found}
 
-    def _state_of(self, document: str | None) -> _State:
+    def _state_of(self, document: str | None) -> statements.StateStatements:
         return self._state if document is None else self._document_state
 
     async def _commit_for(self, id: str, steps: Sequence[Step]) -> None:
@@ -305,14 +201,34 @@ class DatabaseStore:
             document = await self.document(append.document)
             if document is None:
                 return _gone(append.document)
-            first = append.operations[0].revision
-            if first != document.revision + 1:
+            first = append.operations[0]
+            if first.revision != document.revision + 1:
                 return Conflict(
                     document.id,
                     f"Document {document.id} is at revision {document.revision}:"
-                    f" {first} can't follow.",
+                    f" {first.revision} can't follow.",
                 )
+            for operation in append.operations:
+                sent, _ = await self.last_sequence(document.id, operation.client)
+                if operation.sequence <= sent:
+                    return _sent_before(document.id, operation)
         return Conflict(appends[0].document, f"The operations don't follow the log: {violation}.")
+
+
+def _check_order(append: Append) -> None:
+    """Raise `Conflict` for operations that could not follow whatever the log holds."""
+    sequences: dict[str, int] = {}
+    for revision, operation in enumerate(append.operations, append.operations[0].revision):
+        if operation.revision != revision:
+            message = f"Revision {operation.revision} can't follow {revision - 1}."
+            raise Conflict(append.document, message)
+        if operation.sequence <= sequences.get(operation.client, 0):
+            raise _sent_before(append.document, operation)
+        sequences[operation.client] = operation.sequence
+
+
+def _sent_before(document: str, operation: StoredOperation) -> Conflict:
+    return Conflict(document, f"Client {operation.client} has sent {operation.sequence} before.")
 
 
 def _gone(document: str) -> Conflict:

@@ -78,9 +78,11 @@ class MemoryStore:
 
     async def append(self, appends: Sequence[Append]) -> None:
         heads: dict[str, int] = {}
+        sequences: dict[tuple[str, str], int] = {}
         for append in appends:
             document = append.document
-            head = heads.get(document, self._kept(document).record.revision)
+            kept = self._kept(document)
+            head = heads.get(document, kept.record.revision)
             for operation in append.operations:
                 if operation.revision != head + 1:
                     raise Conflict(
@@ -89,6 +91,14 @@ class MemoryStore:
                         f" {operation.revision} can't follow.",
                     )
                 head += 1
+                sender = (document, operation.client)
+                last = sequences.get(sender, kept.clients.get(operation.client, (0, 0))[0])
+                if operation.sequence <= last:
+                    raise Conflict(
+                        document,
+                        f"Client {operation.client} has sent {operation.sequence} before.",
+                    )
+                sequences[sender] = operation.sequence
             heads[document] = head
         for append in appends:
             kept = self._documents[append.document]
@@ -135,6 +145,8 @@ class MemoryStore:
     async def set_state(
         self, plugin: str, document: str | None, key: str, value: bytes | None
     ) -> None:
+        if value is None and document is not None and document not in self._documents:
+            return
         state = self._state if document is None else self._kept(document).state
         if value is None:
             state.pop((plugin, key), None)

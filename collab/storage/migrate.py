@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 async def migrate(settings: Settings) -> Sequence[str]:
     """Migrate the database of ``settings``; the names of the steps taken, none if up to date.
 
-    Raises `DatabaseTooNew` or `DatabaseUnusable` with a sentence; then nothing has changed.
+    Raises `DatabaseTooNew` or `DatabaseUnusable` with a sentence; a step that fails is undone.
     """
     return await upgrade(migration_engine(prepare_place(settings), settings.durability))
 
@@ -50,7 +50,11 @@ async def upgrade(engine: AsyncEngine) -> Sequence[str]:
                 log.info("migrated the database to %s", step)
                 taken.append(step)
     except SQLAlchemyError as error:
-        raise DatabaseUnusable(f"The database could not be migrated: {error}") from error
+        reason = getattr(error, "orig", None) or error
+        raise DatabaseUnusable(
+            f"The database {engine.url.database} could not be migrated: {reason}. The step that"
+            " failed was undone."
+        ) from error
     finally:
         await engine.dispose()
 
@@ -64,6 +68,7 @@ def migrations_folder() -> Path:
 
 def _take_step(connection: Connection) -> str | None:
     """Take the next step; its name, or None when there is none."""
+    name = connection.engine.url.database
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -71,14 +76,14 @@ def _take_step(connection: Connection) -> str | None:
     current = MigrationContext.configure(connection).get_current_revision()
     if current is None and inspect(connection).get_table_names():
         raise DatabaseUnusable(
-            f"The database {connection.engine.url.database or ''} holds tables of another"
-            " program. Give Collab a database of its own."
+            f"The database {name} holds tables of another program. Give Collab a database of"
+            " its own."
         )
     if current is not None and current not in {step.revision for step in known.walk_revisions()}:
         raise DatabaseTooNew(
-            f"The database is newer than this version of Collab: it was migrated to {current},"
-            f" and this version knows {known.get_current_head()} at most. Upgrade Collab, or"
-            " restore a backup from before."
+            f"The database {name} is newer than this version of Collab: it was migrated to"
+            f" {current}, and this version knows {known.get_current_head()} at most. Upgrade"
+            " Collab, or restore a backup from before."
         )
     if current == known.get_current_head():
         return None

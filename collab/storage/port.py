@@ -123,9 +123,10 @@ class Store(Protocol):
         """Commit operations of several documents in one transaction, and who sent them.
 
         For each document, the log and the deduplication record move together. All of it is on
-        disk when this returns. Raises `Conflict` (nothing written) when a revision is taken,
-        would leave a gap, or a document is gone; `StorageError` when the outcome is not known,
-        which is also so when the call is cancelled: ask `last_sequence`.
+        disk when this returns. Raises `Conflict` (nothing written) when a revision is taken or
+        would leave a gap, when a client's sequence number is not above its last one, or when a
+        document is gone; `StorageError` when the outcome is not known, which is also so when
+        the call is cancelled: ask `last_sequence`.
         """
 
     async def last_sequence(self, document: str, client: str) -> tuple[int, int]:

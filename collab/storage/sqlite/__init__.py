@@ -1,11 +1,13 @@
 """Everything that is particular to SQLite, and nothing else knows of.
 
 ``connection``  one connection: how it is set up, and the thread that it lives on
+``engines``     SQLAlchemy's engines with such connections
 ``database``    how transactions are run
 ``neighbours``  who else has the database open, and when that is dangerous
 ``sentences``   what SQLite's errors mean to an operator
 """
 
-from collab.storage.sqlite.database import SqliteDatabase, migration_engine
+from collab.storage.sqlite.database import SqliteDatabase
+from collab.storage.sqlite.engines import migration_engine
 
 __all__ = ["SqliteDatabase", "migration_engine"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 import aiosqlite
 
-from collab.storage.port import DatabaseUnusable
+from collab.storage.port import DatabaseUnusable, StorageError
 from collab.storage.sqlite.sentences import error_name, sentence
 
 T = TypeVar("T")
@@ -82,6 +83,10 @@ def open_connection(
                     f"This SQLite ({sqlite3.sqlite_version}) does not do what Collab needs for"
                     f" {path}: it answers {found!r} where {name} was set to {wanted!r}."
                 )
+        # Opens the file in earnest. And as long as a reader is attached to the write-ahead log,
+        # nobody recovers it: a transaction that failed to sync, and may not be on disk, can't
+        # come back from there and be taken for saved.
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     except sqlite3.Error as error:
         connection.close()
         raise DatabaseUnusable(sentence(error, path)) from error
@@ -118,8 +123,23 @@ class ConnectionThread(aiosqlite.Connection):
         super().__init__(opener, iter_chunk_size=64)
         self._open = opener
         self._discarded = False
+        self._stopping: asyncio.Future[object] | None = None
         # Should the process die without closing, the thread does not keep it from ending.
         self._thread.daemon = True
+
+    async def start(self) -> None:
+        """Connect. Raises what the opener raises, the thread then being gone."""
+        try:
+            await self
+        except BaseException:
+            # The thread was told to stop; nobody but us waits until it has.
+            if self._stopping is not None:
+                await self._stopping
+            raise
+
+    def stop(self) -> asyncio.Future[object] | None:
+        self._stopping = super().stop()
+        return self._stopping
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """What ``function`` returns for the connection. Raises what it raises.
@@ -127,8 +147,15 @@ class ConnectionThread(aiosqlite.Connection):
         A function that raises sqlite3.IntegrityError has rolled back; any other exception
         costs the connection. Raises `DatabaseUnusable` when there is no making a new one.
         """
+        if not self._running or self._connection is None:
+            raise StorageError("The database is closed.")
         execute = cast(Callable[[Callable[[], T]], Awaitable[T]], self._execute)
         return await execute(partial(self._run, function))
+
+    async def settle(self) -> None:
+        """Wait for every function that was queued before, its caller waiting or not."""
+        execute = cast(Callable[[Callable[[], None]], Awaitable[None]], self._execute)
+        await execute(lambda: None)
 
     def _run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         if self._discarded:

@@ -17,22 +17,15 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
-from sqlalchemy import bindparam, event, func, insert, literal_column, select
+from sqlalchemy import bindparam, func, insert, literal_column, select
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
-from sqlalchemy.engine import Connection as SyncConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from collab.storage.database import Database, Query, Step, Violation
 from collab.storage.port import Append, StorageError
-from collab.storage.sqlite.connection import (
-    Connect,
-    ConnectionThread,
-    Durability,
-    open_connection,
-)
+from collab.storage.sqlite.connection import Connect, Durability, open_connection
+from collab.storage.sqlite.engines import Held, hold
 from collab.storage.sqlite.neighbours import Presence
 from collab.storage.sqlite.sentences import sentence
 from collab.storage.tables import operations
@@ -46,15 +39,20 @@ _DIALECT = SQLiteDialect_aiosqlite(paramstyle="qmark")
 # Temporary: they belong to the writer's connection, not to the schema of the database.
 _TRIGGERS = (
     """
-    CREATE TEMP TRIGGER no_gaps BEFORE INSERT ON main.operations
-    WHEN NOT EXISTS (
-        SELECT 1 FROM operations
-        WHERE document = new.document AND revision = new.revision - 1
-    ) AND NOT EXISTS (
-        SELECT 1 FROM snapshots
-        WHERE document = new.document AND revision = new.revision - 1
-    )
-    BEGIN SELECT raise(ABORT, 'the revision before is missing'); END
+    CREATE TEMP TRIGGER follow BEFORE INSERT ON main.operations
+    BEGIN
+        SELECT raise(ABORT, 'the revision before is missing')
+        WHERE NOT EXISTS (
+            SELECT 1 FROM operations
+            WHERE document = new.document AND revision = new.revision - 1
+        ) AND NOT EXISTS (
+            SELECT 1 FROM snapshots
+            WHERE document = new.document AND revision = new.revision - 1
+        );
+        SELECT raise(ABORT, 'the client has sent this before')
+        FROM clients
+        WHERE document = new.document AND client = new.client AND sequence >= new.sequence;
+    END
     """,
     """
     CREATE TEMP TRIGGER deduplicate AFTER INSERT ON main.operations
@@ -89,7 +87,7 @@ class SqliteDatabase(Database):
     a transaction anyhow, and handing connections in and out would cost more than small commits.
     """
 
-    def __init__(self, path: Path, writer: _Held, reader: _Held) -> None:
+    def __init__(self, path: Path, writer: Held, reader: Held) -> None:
         super().__init__(writer.engine, reader.engine)
         self._path = path
         self._writing = writer
@@ -111,9 +109,9 @@ class SqliteDatabase(Database):
                 connection.execute(trigger)
             return connection
 
-        writer = await _hold(write)
+        writer = await hold(path, write)
         try:
-            reader = await _hold(partial(open_connection, path, "reader", durability, connect))
+            reader = await hold(path, partial(open_connection, path, "reader", durability, connect))
         except BaseException:
             await writer.close()
             raise
@@ -163,6 +161,8 @@ class SqliteDatabase(Database):
             await self._settle()
         try:
             return await self._reading.thread.run(partial(_select, compiled))
+        except UnicodeEncodeError:
+            return [[] for _ in queries]  # Half a character is in no database.
         except sqlite3.Error as error:
             raise StorageError(sentence(error, self._path)) from error
 
@@ -182,31 +182,8 @@ class SqliteDatabase(Database):
         abandoned = self._abandoned
         if abandoned != self._settled:
             # The thread does one thing after the other: once it does this, it has done those.
-            await self._writing.thread.run(_nothing)
+            await self._writing.thread.settle()
             self._settled = abandoned
-
-
-class _Held(NamedTuple):
-    """An engine, its only connection, and the thread that this lives on."""
-
-    engine: AsyncEngine
-    connection: AsyncConnection
-    thread: ConnectionThread
-
-    async def close(self) -> None:
-        await self.connection.close()
-        await self.engine.dispose()
-
-
-async def _hold(opener: Callable[[], sqlite3.Connection]) -> _Held:
-    engine = _engine(opener, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
-    try:
-        connection = await engine.connect()
-        raw = await connection.get_raw_connection()
-    except BaseException:
-        await engine.dispose()
-        raise
-    return _Held(engine, connection, cast(ConnectionThread, raw.driver_connection))
 
 
 class _Compiled(NamedTuple):
@@ -258,43 +235,3 @@ def _select(
     ]
     connection.execute("COMMIT")
     return found
-
-
-def _nothing(connection: sqlite3.Connection) -> None:
-    pass
-
-
-def migration_engine(
-    path: Path, durability: Durability = "full", connect: Connect = sqlite3.connect
-) -> AsyncEngine:
-    """An engine whose transactions are for migrating: alone, and checked before they commit."""
-    engine = _engine(
-        partial(open_connection, path, "migration", durability, connect), poolclass=NullPool
-    )
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: SyncConnection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    @event.listens_for(engine.sync_engine, "commit")
-    def check(connection: SyncConnection) -> None:
-        orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-        if orphans:
-            tables = ", ".join(sorted({row[0] for row in orphans}))
-            raise StorageError(
-                f"The migration of {path} was undone: it would leave {len(orphans)} rows in"
-                f" {tables} without the rows that they belong to."
-            )
-
-    return engine
-
-
-def _engine(opener: Callable[[], sqlite3.Connection], **options: Any) -> AsyncEngine:
-    async def create() -> ConnectionThread:
-        connection = ConnectionThread(opener)
-        await connection
-        return connection
-
-    return create_async_engine(
-        "sqlite+aiosqlite://", async_creator=create, pool_reset_on_return=None, **options
-    )

@@ -1,0 +1,106 @@
+"""The SQL of the log, in SQLAlchemy's words: what every database understands.
+
+Made once: a database that compiles statements by itself knows them again by their identity.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Table, and_, bindparam, delete, func, insert, or_, select, update
+
+from collab.storage.database import Database
+from collab.storage.tables import clients, documents, operations, snapshots
+
+_last_operation = (
+    select(func.max(operations.c.revision))
+    .where(operations.c.document == documents.c.id)
+    .scalar_subquery()
+)
+_last_snapshot = (
+    select(func.max(snapshots.c.revision))
+    .where(snapshots.c.document == documents.c.id)
+    .scalar_subquery()
+)
+_RECORD = select(
+    documents.c.id,
+    documents.c.title,
+    documents.c.type,
+    documents.c.epoch,
+    # A snapshot is never ahead of the log, except of one that was compacted away entirely.
+    func.coalesce(_last_operation, _last_snapshot).label("revision"),
+    documents.c.created,
+    documents.c.updated,
+)
+ONE = _RECORD.where(documents.c.id == bindparam("document"))
+_LIST = _RECORD.order_by(documents.c.updated.desc(), documents.c.id).limit(bindparam("limit"))
+_FURTHER = or_(
+    documents.c.updated < bindparam("updated"),
+    and_(documents.c.updated == bindparam("updated"), documents.c.id > bindparam("id")),
+)
+_SOUGHT = documents.c.title_folded.like(bindparam("sought"), escape="\\")
+PAGES = {
+    # (searching?, after a cursor?)
+    (False, False): _LIST,
+    (False, True): _LIST.where(_FURTHER),
+    (True, False): _LIST.where(_SOUGHT),
+    (True, True): _LIST.where(_SOUGHT).where(_FURTHER),
+}
+
+_newest = (
+    select(func.max(snapshots.c.revision))
+    .where(snapshots.c.document == bindparam("document"))
+    .where(snapshots.c.revision <= bindparam("until"))
+    .scalar_subquery()
+)
+SNAPSHOT = (
+    select(snapshots.c.revision, snapshots.c.encoding, snapshots.c.content)
+    .where(snapshots.c.document == bindparam("document"))
+    .where(snapshots.c.revision == _newest)
+)
+_OPERATION = (
+    select(
+        operations.c.revision,
+        operations.c.client,
+        operations.c.sequence,
+        operations.c.author,
+        operations.c.time,
+        operations.c.delta,
+    )
+    .where(operations.c.document == bindparam("document"))
+    .where(operations.c.revision <= bindparam("until"))
+    .order_by(operations.c.revision)
+)
+SINCE_SNAPSHOT = _OPERATION.where(operations.c.revision > _newest)
+SINCE = _OPERATION.where(operations.c.revision > bindparam("since")).limit(bindparam("limit"))
+LAST_SEQUENCE = (
+    select(clients.c.sequence, clients.c.revision)
+    .where(clients.c.document == bindparam("document"))
+    .where(clients.c.client == bindparam("client"))
+)
+
+CREATE = insert(documents)
+RENAME = (
+    update(documents)
+    .where(documents.c.id == bindparam("document"))
+    .values(title=bindparam("new"), title_folded=bindparam("folded"))
+)
+DELETE = delete(documents).where(documents.c.id == bindparam("document"))
+TOUCH = (
+    update(documents)
+    .where(documents.c.id == bindparam("document"))
+    .where(documents.c.updated < bindparam("time"))
+    .values(updated=bindparam("time"))
+)
+
+
+class StateStatements:
+    """The statements for what plugins keep, in the server's table or in the documents'."""
+
+    def __init__(self, database: Database, table: Table) -> None:
+        mine = table.c.plugin == bindparam("owner")
+        if "document" in table.c:
+            mine = and_(mine, table.c.document == bindparam("of"))
+        this = and_(mine, table.c.key == bindparam("this"))
+        self.get = select(table.c.value).where(this)
+        self.list = select(table.c.key, table.c.value).where(mine).order_by(table.c.key)
+        self.set = database.upsert(table)
+        self.remove = delete(table).where(this)
