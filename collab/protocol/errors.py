@@ -91,12 +91,18 @@ NOT_FOUND = _code("not_found", "There is nothing here.", status=404, close=4404)
 NO_DOCUMENT = _code("no_document", "There is no such document.", status=404, close=4404)
 DELETED = _code("deleted", "The document was deleted.", status=410, close=4410)
 NO_PLUGIN = _code("no_plugin", "No such plugin is switched on.", status=404)
+PLUGIN_UNUSABLE = _code(
+    "plugin_unusable", "That plugin can't be used as it is.", status=422
+)
 METHOD_NOT_ALLOWED = _code("method_not_allowed", "That method is not offered here.", status=405)
 NOT_ACCEPTABLE = _code(
     "not_acceptable", "That representation is not offered here.", status=406
 )
 UNSUPPORTED_MEDIA_TYPE = _code(
     "unsupported_media_type", "That content type is not understood here.", status=415
+)
+UNCONVERTIBLE = _code(
+    "unconvertible", "That can't be read as, or written in, that format.", status=422
 )
 CONFLICT = _code("conflict", "Somebody else was first.", status=409, retry=True)
 

@@ -129,6 +129,23 @@ class Document(_Message, tag="document"):
     title: str
 
 
+class PluginHalf(Struct, omit_defaults=True):
+    """The browser half of a plugin: addresses to load."""
+
+    name: str
+    script: str | None
+    styles: list[str]
+
+
+class Plugins(_Message, tag="plugins"):
+    """Other plugins are switched on than before: these browser halves shall run, no others.
+
+    One whose ``script`` has another address than before is to be loaded anew.
+    """
+
+    plugins: list[PluginHalf]
+
+
 class Error(_Message, tag="error"):
     """Something was refused. ``sequence`` names the operation it was about."""
 
@@ -152,7 +169,7 @@ class Pong(_Message, tag="pong"):
 
 
 ServerMessage = (
-    Welcome | Operations | Checksum | Document | Message | Error | Goodbye | Pong
+    Welcome | Operations | Checksum | Document | Message | Plugins | Error | Goodbye | Pong
 )
 
 encode = msgspec.json.Encoder().encode

@@ -81,6 +81,10 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     plugins_dir: Annotated[
         Path | None, Meta(description="A further folder of plugins.")
     ] = None
+    plugins_on: Annotated[
+        tuple[str, ...],
+        Meta(description="Names of plugins that are loaded; * stands for all that there are."),
+    ] = ("*",)
     plugins_off: Annotated[
         tuple[str, ...], Meta(description="Names of plugins that are not loaded.")
     ] = ()

@@ -12,12 +12,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from collab.ot import Delta
-from collab.storage.port import Append, Store, StoredOperation
+from collab.storage.port import Append, Kept, Store, StoredOperation
 
 log = logging.getLogger(__name__)
 
 Ordered = tuple[StoredOperation, Delta]
 """An operation that has its revision and may not be on disk yet."""
+
+
+TOUCH = 1.0
+"""Seconds between notes of which documents were changed when."""
 
 
 class Writer(Protocol):
@@ -28,11 +32,18 @@ class Writer(Protocol):
     def take(self) -> Sequence[Ordered]:
         """Hand over everything ordered since the last call."""
 
+    def kept_with(self, batch: Sequence[Ordered]) -> Sequence[Kept]:
+        """What plugins keep from these operations on."""
+
     def committed(self, batch: Sequence[Ordered]) -> None:
         """The batch is on disk: tell everybody."""
 
     def failed(self, error: BaseException) -> None:
         """What was taken can't be committed, or nobody knows whether it was."""
+
+
+Taken = tuple[Writer, Sequence[Ordered]]
+Outcome = tuple[Writer, Sequence[Ordered], BaseException | None]
 
 
 class Journal:
@@ -42,6 +53,8 @@ class Journal:
         self._store = store
         self._waiting: dict[str, Writer] = {}
         self._running: asyncio.Task[None] | None = None
+        self._times: dict[str, float] = {}
+        self._touching: asyncio.TimerHandle | None = None
         self.commits = 0
         """Transactions committed since the start."""
 
@@ -56,18 +69,25 @@ class Journal:
         """Return when everything submitted so far is committed or has failed."""
         while self._running is not None:
             await asyncio.shield(self._running)
+        await self._touch()
 
     async def _run(self) -> None:
         try:
-            published: list[tuple[Writer, Sequence[Ordered]]] = []
-            while self._waiting or published:
+            saved: list[Taken] = []
+            while self._waiting or saved:
                 batch = self._take()
                 commit = asyncio.ensure_future(self._commit(batch)) if batch else None
-                if commit is not None and published:
+                if commit is not None and saved:
                     await asyncio.sleep(0)  # lets the transaction start before the fan-out
-                for room, operations in published:
+                for room, operations in saved:
                     self._publish(room, operations)
-                published = await commit if commit is not None else []
+                saved = []
+                for room, operations, error in await commit if commit is not None else []:
+                    if error is None:
+                        saved.append((room, operations))
+                    else:
+                        log.error("document %s: %s", room.id, error or type(error).__name__)
+                        room.failed(error)
         finally:
             self._running = None
 
@@ -78,40 +98,57 @@ class Journal:
             log.exception("document %s: what was committed could not be told", room.id)
             room.failed(error)
 
-    def _take(self) -> list[tuple[Writer, Sequence[Ordered]]]:
+    def _take(self) -> list[Taken]:
         rooms, self._waiting = self._waiting, {}
         return [(room, operations) for room in rooms.values() if (operations := room.take())]
 
-    async def _commit(
-        self, batch: list[tuple[Writer, Sequence[Ordered]]]
-    ) -> list[tuple[Writer, Sequence[Ordered]]]:
-        """Commit a batch; returns the part of it that is on disk."""
+    async def _commit(self, batch: list[Taken]) -> list[Outcome]:
+        """Commit a batch; what is on disk, and what is not or may not be, with the reason."""
         try:
             await self._store.append(
-                [Append(room.id, [operation for operation, _ in ops]) for room, ops in batch]
+                [
+                    Append(room.id, [operation for operation, _ in ops], room.kept_with(ops))
+                    for room, ops in batch
+                ]
             )
         except asyncio.CancelledError as error:
             # Nobody knows whether it was committed. A second try would not know either, when
             # it is cancelled too; the deduplication record does, when the senders come back.
-            for room, _ in batch:
-                log.error("document %s: the commit was cancelled", room.id)
-                room.failed(error)
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            return []
+            return [(room, ops, error) for room, ops in batch]
         except Exception as error:
             if len(batch) == 1:
-                room, _ = batch[0]
-                log.error("document %s: %s", room.id, error)
-                room.failed(error)
-                return []
+                room, ops = batch[0]
+                return [(room, ops, error)]
             # One document that can't be written must not take the others with it. What the
             # failed transaction did write after all is refused here as a conflict, and
             # found in the deduplication record when its sender comes back.
-            saved = []
+            outcomes = []
             for entry in batch:
-                saved += await self._commit([entry])
-            return saved
+                outcomes += await self._commit([entry])
+            return outcomes
         self.commits += 1
-        return batch
+        self._changed(batch)
+        return [(room, ops, None) for room, ops in batch]
+
+    def _changed(self, batch: list[Taken]) -> None:
+        """Note that documents were changed; the store is told now and then, not every time."""
+        for room, operations in batch:
+            self._times[room.id] = operations[-1][0].time
+        if self._touching is None:
+            loop = asyncio.get_running_loop()
+            self._touching = loop.call_later(TOUCH, lambda: loop.create_task(self._touch()))
+
+    async def _touch(self) -> None:
+        if self._touching is not None:
+            self._touching.cancel()
+            self._touching = None
+        times, self._times = self._times, {}
+        if times:
+            try:
+                await self._store.touch(times)
+            except Exception as error:
+                # Only the order of the list depends on it.
+                log.warning("the times of %d documents were not noted: %s", len(times), error)

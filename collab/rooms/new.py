@@ -19,16 +19,18 @@ _UNSEEN = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the text around them the other way."""
 
 
-def new_document(title: str, type: str, content: Any, limit: int) -> tuple[DocumentRecord, Delta]:
+def new_document(
+    title: str, type: str, content: Any, limit: int, *, id: str | None = None
+) -> tuple[DocumentRecord, Delta]:
     """A document that is in no store yet, and its first content.
 
     ``content`` is text or a delta of inserts; ``limit`` bounds it, in UTF-16 code units.
-    Raises `CollabError` that says what is wrong.
+    ``id`` is a new one by default. Raises `CollabError` that says what is wrong.
     """
-    delta = _first_content(type, content, limit)
+    delta = first_content(type, content, limit)
     now = round(time.time(), 3)
     record = DocumentRecord(
-        id=_new_id(),
+        id=id or _new_id(),
         title=clean_title(title),
         type=type,
         epoch=secrets.token_urlsafe(9),
@@ -60,7 +62,8 @@ def clean_title(title: str) -> str:
     return shown
 
 
-def _first_content(type: str, content: Any, limit: int) -> Delta:
+def first_content(type: str, content: Any, limit: int) -> Delta:
+    """``content`` as a delta that a new document can begin with. Raises `CollabError`."""
     try:
         kind = document_type(type)
         delta = Delta().insert(content) if isinstance(content, str) else Delta(content)

@@ -9,7 +9,7 @@ from collab.ot import Delta
 from collab.protocol.errors import ErrorCode
 from collab.protocol.frames import Frame
 from collab.protocol.messages import User
-from collab.storage.port import StoredOperation
+from collab.storage.port import DocumentRecord, StoredOperation
 
 if TYPE_CHECKING:
     from collab.rooms.room import Room
@@ -34,7 +34,7 @@ class Session(Protocol):
 
 
 class RoomObserver(Protocol):
-    """What happens to rooms. Nothing here may block or raise, save `before`."""
+    """What happens to rooms. Nothing here may block or raise, save `before`; `missing` may wait."""
 
     @property
     def vets(self) -> bool:
@@ -46,12 +46,21 @@ class RoomObserver(Protocol):
         ``delta`` applies to the newest ordered revision. Raises `CollabError` to refuse it.
         """
 
+    async def missing(self, id: str) -> tuple[DocumentRecord, Delta] | None:
+        """There is no document ``id`` in the store: is there one elsewhere, to be stored now?"""
+
+    def created(self, document: DocumentRecord) -> None:
+        """A document that was `missing` is in the store now."""
+
     def opened(self, room: Room) -> None: ...
     def closed(self, room: Room) -> None: ...
     def joined(self, room: Room, session: Session) -> None: ...
     def changed(self, room: Room, session: Session) -> None: ...
     def left(self, room: Room, session: Session) -> None: ...
     def message(self, room: Room, session: Session, plugin: str, data: Any) -> None: ...
+
+    def saved(self, room: Room, revision: int) -> None:
+        """A snapshot of the content at ``revision`` is in the store."""
 
     def committed(
         self, room: Room, operations: Sequence[StoredOperation], deltas: Sequence[Delta]
@@ -67,6 +76,11 @@ class Quiet:
     async def before(self, room: Room, session: Session | None, delta: Delta) -> Delta:
         return delta
 
+    async def missing(self, id: str) -> tuple[DocumentRecord, Delta] | None:
+        return None
+
+    def created(self, document: DocumentRecord) -> None: ...
+    def saved(self, room: Room, revision: int) -> None: ...
     def opened(self, room: Room) -> None: ...
     def closed(self, room: Room) -> None: ...
     def joined(self, room: Room, session: Session) -> None: ...

@@ -37,9 +37,15 @@ from collab.rooms.port import RoomObserver, Session
 from collab.rooms.replay import deltas, first_content
 from collab.rooms.snapshots import Snapshots
 from collab.rooms.telling import operations_frame, refuse
-from collab.storage.port import DocumentRecord, Loaded, Store, StoredOperation
+from collab.storage.port import DocumentRecord, Kept, Loaded, Store, StoredOperation
 
 log = logging.getLogger(__name__)
+
+STEPS = 50_000
+"""Parts of an operation times operations it is transformed over: some 40 ms."""
+
+LARGE = 64 * 1024
+"""UTF-16 code units of a content from which on it is encoded outside of the event loop."""
 
 _encode = msgspec.json.encode
 
@@ -61,6 +67,9 @@ class Room:
         self.sessions: dict[str, Session] = {}
         self.error: CollabError | None = None
         """Why this room takes nothing any more; it is then reopened from the store."""
+        self.deleting = False
+        """Whether the document is being deleted: what can't be saved then is no fault."""
+        self.closed = False
         self._store = store
         self._journal = journal
         self._observer = observer
@@ -81,6 +90,8 @@ class Room:
         self._ordered: list[Ordered] = []
         self._sequences: dict[str, tuple[int, int]] = {}
         self._awaiting: dict[int, asyncio.Future[int]] = {}
+        self._kept: dict[int, Sequence[Kept]] = {}
+        """By the revision that it is to be committed with, what plugins keep."""
         self._vetting = asyncio.Lock()
         self._frozen = False
         self._checksum_due: asyncio.TimerHandle | None = None
@@ -123,6 +134,11 @@ class Room:
         Raises `CollabError` when this room takes nothing any more.
         """
         self._check_alive()
+        others = sum(other.client != session.client for other in self.sessions.values())
+        if others >= self._settings.limits.sessions_per_document:
+            raise CollabError(
+                errors.TOO_MANY_SESSIONS, "Too many connections are open on this document."
+            )
         for other in list(self.sessions.values()):
             if other.client == session.client:
                 other.end(errors.SUPERSEDED)
@@ -167,7 +183,7 @@ class Room:
         """
         client = session.client
         self._check_alive()
-        if self._frozen:
+        if self._frozen or self.sessions.get(session.id) is not session:
             return  # not answered: the client sends it again to whoever comes after us
         if "write" not in session.permissions:
             raise CollabError(errors.READ_ONLY)
@@ -175,10 +191,11 @@ class Room:
         if 0 < operation.sequence <= last:
             self._again(session, operation.sequence, last, revision)
             return
-        if operation.sequence != last + 1:
+        if operation.sequence != last + 1 or revision > self.revision:
             raise CollabError(
                 errors.BAD_SEQUENCE,
-                f"Operation {last + 1} comes next, not {operation.sequence}.",
+                f"Operation {last + 1} comes next, when {last} is acknowledged;"
+                f" not {operation.sequence}.",
             )
         delta = self._admit(operation.delta)
         if self._observer.vets or self._vetting.locked():
@@ -188,22 +205,30 @@ class Room:
         self._order(operation.revision, client, operation.sequence, session.user.id, delta)
 
     async def edit(
-        self, delta: Delta, *, author: str, revision: int | None = None
+        self,
+        delta: Delta,
+        *,
+        author: str,
+        revision: int | None = None,
+        keep: Sequence[Kept] = (),
     ) -> int:
         """Apply an edit made on the server, on ``revision`` (default: the newest).
 
-        Returns its revision once it is committed. Raises `CollabError`.
+        What plugins ``keep`` is committed with it. Returns its revision once it is committed.
+        Raises `CollabError`.
         """
         self._check_alive()
         if self._frozen:
             raise CollabError(errors.SHUTTING_DOWN)
-        self._check_size(delta, delta.insert_length())
         if self._observer.vets or self._vetting.locked():
             async with self._vetting:
                 base, delta = await self._vet(None, self._own_client, revision, delta)
                 ordered = self._order_own(base, author, delta)
         else:
             ordered = self._order_own(revision, author, delta)
+        if keep:
+            # In the turn in which it was ordered: the journal can't have taken it yet.
+            self._kept[ordered] = keep
         if ordered <= self.revision:
             return ordered
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -228,7 +253,6 @@ class Room:
                 errors.OPERATION_TOO_LARGE,
                 f"An edit may insert {limit} characters, not {inserted}: make it in smaller parts.",
             )
-        self._check_size(delta, inserted)
         return delta
 
     def _check_size(self, delta: Delta, inserted: int) -> None:
@@ -277,6 +301,9 @@ class Room:
                 )
             except CollabError as error:
                 refuse(session, error, operation.sequence)
+            except Exception:
+                log.exception("document %s: an operation could not be looked at", self.id)
+                refuse(session, CollabError(errors.INTERNAL), operation.sequence)
 
     async def _vet(
         self, session: Session | None, client: str, revision: int | None, delta: Delta
@@ -306,6 +333,10 @@ class Room:
         return ordered
 
     def _transform(self, base: int, client: str, delta: Delta) -> Delta:
+        if len(delta.parts) * (self._authority.revision - base) > STEPS:
+            # Somebody else's keystrokes would wait for it. The client is let go, transforms
+            # it itself when it resumes, and sends it on the newest revision.
+            raise CollabError(errors.TOO_SLOW, "Too much was changed meanwhile: come again.")
         try:
             return self._authority.transform(base, client, delta)
         except UnknownRevision as error:
@@ -326,6 +357,8 @@ class Room:
         authority = self._authority
         if base != authority.revision:
             delta = self._transform(base, client, delta)
+        # Not before the transform: what two people delete is deleted once.
+        self._check_size(delta, delta.insert_length())
         try:
             revision = authority.apply(client, delta)
         except InvalidOperation as error:
@@ -345,6 +378,17 @@ class Room:
         taken, self._ordered = self._ordered, []
         return taken
 
+    def kept_with(self, batch: Sequence[Ordered]) -> Sequence[Kept]:
+        """What plugins keep from these operations on; of one key, the last."""
+        if not self._kept:
+            return ()
+        found = {
+            (one.plugin, one.key): one
+            for operation, _ in batch
+            for one in self._kept.get(operation.revision, ())
+        }
+        return list(found.values())
+
     def committed(self, batch: Sequence[Ordered]) -> None:
         """The batch is on disk: everybody may see it."""
         operations = [operation for operation, _ in batch]
@@ -355,10 +399,12 @@ class Room:
                 session.send(frame)
         if self._awaiting:
             for operation in operations:
+                self._kept.pop(operation.revision, None)
                 waiter = self._awaiting.pop(operation.revision, None)
                 if waiter is not None and not waiter.done():
                     waiter.set_result(operation.revision)
-        self._observer.committed(self, operations, [delta for _, delta in batch])
+        if not self.closed:
+            self._observer.committed(self, operations, [delta for _, delta in batch])
         kept = self._committed.forget()
         if kept is not None:
             self._authority.forget(kept + self._authority.revision - self.revision)
@@ -367,11 +413,14 @@ class Room:
                 self._settings.checksum_interval, self._announce_checksum
             )
         if self._snapshots.due(self.revision, self._authority.content.length):
-            self.snapshot()
+            self._snapshot()
 
     def failed(self, error: BaseException) -> None:
         """Memory is ahead of the log: let everybody go, they resume from the store."""
-        self.end(CollabError(errors.STORAGE_FAILED), retry_after=1.0)
+        if self.deleting:
+            self.end(CollabError(errors.DELETED))
+        else:
+            self.end(CollabError(errors.STORAGE_FAILED), retry_after=1.0)
 
     def freeze(self) -> None:
         """Order nothing more; what is ordered is still committed and told."""
@@ -419,20 +468,45 @@ class Room:
         )
 
     def snapshot(self) -> None:
-        """Keep the committed content in the store, so that opening reads less."""
-        if self._snapshots.missing(self.revision):
-            self._spawn(self._snapshots.save(self.revision, self.content.copy()))
+        """Before the room closes: keep its content in the store, where that is worth it."""
+        if self._snapshots.worthwhile(self.revision, self._authority.content.length):
+            self._snapshot()
+
+    def _snapshot(self) -> None:
+        self._spawn(self._save(self.revision, self.content.copy()))
+
+    async def _save(self, revision: int, content: Content) -> None:
+        if await self._snapshots.save(revision, content):
+            self._observer.saved(self, revision)
 
     def _announce_checksum(self) -> None:
         self._checksum_due = None
         if self.error is None:
-            value = self.content.checksum()
-            self.broadcast(Frame(messages.encode(messages.Checksum(self.revision, value))))
+            self._spawn(self._send_checksum(self.revision, self.content.copy()))
+
+    async def _send_checksum(self, revision: int, content: Content) -> None:
+        # Clients that are further when it comes let it pass.
+        large = content.length > LARGE
+        value = await asyncio.to_thread(content.checksum) if large else content.checksum()
+        self.broadcast(Frame(messages.encode(messages.Checksum(revision, value))))
+
+    async def encoded(self) -> tuple[int, bytes]:
+        """The committed revision and its content as JSON of a delta."""
+        revision, content = self.revision, self.content
+        if content.length <= LARGE:
+            return revision, _encode(content.delta().ops)
+        content = content.copy()
+        return revision, await asyncio.to_thread(lambda: _encode(content.delta().ops))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=f"room {self.id}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("document %s: a task failed", self.id, exc_info=task.exception())
 
     async def settle(self) -> None:
         """Return when nothing that this room started is still running."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import msgspec
 
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
@@ -13,8 +17,8 @@ from collab.protocol.messages import User
 from collab.protocol.settings import Settings
 from collab.rooms.journal import Journal
 from collab.rooms.port import Quiet, RoomObserver
-from collab.rooms.room import Room
-from collab.storage.port import Store
+from collab.rooms.room import LARGE, Room
+from collab.storage.port import Conflict, DocumentRecord, Store
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +90,8 @@ class Rooms:
     async def _load(self, id: str) -> Room:
         try:
             loaded = await self.store.load(id)
+            if loaded is None and await self._fetch(id) is not None:
+                loaded = await self.store.load(id)
         except Exception as error:
             # A load that fails, fails: it never becomes an empty document.
             log.exception("document %s can't be loaded", id)
@@ -93,7 +99,12 @@ class Rooms:
         if loaded is None:
             raise CollabError(errors.NO_DOCUMENT)
         try:
-            room = Room(loaded, self.store, self.journal, self._observer, self._settings)
+            make = partial(
+                Room, loaded, self.store, self.journal, self._observer, self._settings
+            )
+            # Reading ten megabytes takes a while: not in the event loop.
+            large = len(loaded.snapshot.content) > LARGE
+            room = await asyncio.to_thread(make) if large else make()
         except LookupError as error:
             raise CollabError(errors.CONFLICT, str(error)) from error
         self._rooms[id] = room
@@ -101,9 +112,26 @@ class Rooms:
         self.release(room)
         return room
 
+    async def record(self, id: str) -> DocumentRecord | None:
+        """A document as the store has it, fetched from elsewhere if that is where it is."""
+        return await self.store.document(id) or await self._fetch(id)
+
+    async def _fetch(self, id: str) -> DocumentRecord | None:
+        """Store a document that is elsewhere; None when it is nowhere."""
+        found = await self._observer.missing(id)
+        if found is None:
+            return None
+        record, content = found
+        try:
+            await self.store.create(record, msgspec.json.encode(content.ops))
+        except Conflict:
+            return await self.store.document(id)  # somebody else asked for it too
+        self._observer.created(record)
+        return record
+
     def release(self, room: Room) -> None:
         """Somebody left ``room``: it closes by itself when it stays empty."""
-        if room.busy or self._rooms.get(room.id) is not room or self._stopping:
+        if room.sessions or room.users or self._rooms.get(room.id) is not room or self._stopping:
             return
         self._cancel_idle(room.id)
         self._idle[room.id] = asyncio.get_running_loop().call_later(
@@ -117,7 +145,11 @@ class Rooms:
 
     def _close_idle(self, room: Room) -> None:
         self._idle.pop(room.id, None)
-        if self._rooms.get(room.id) is room and not room.busy:
+        if self._rooms.get(room.id) is not room:
+            return
+        if room.busy:
+            self.release(room)  # something is still being saved
+        else:
             task = asyncio.get_running_loop().create_task(self._close(room))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
@@ -130,6 +162,7 @@ class Rooms:
             self.release(room)
             return
         del self._rooms[room.id]
+        room.closed = True
         self._observer.closed(room)
 
     async def _discard(self, room: Room) -> None:
@@ -138,6 +171,7 @@ class Rooms:
         if self._rooms.get(room.id) is room:
             del self._rooms[room.id]
             self._cancel_idle(room.id)
+            room.closed = True
             self._observer.closed(room)
 
     def user_changed(self, user: User) -> None:
@@ -148,26 +182,68 @@ class Rooms:
                     session.user = user
                     self._observer.changed(room, session)
 
-    async def remove(self, id: str) -> None:
-        """A document was deleted: whoever has it open is told."""
-        room = self._rooms.get(id)
+    async def rename(self, id: str, title: str) -> DocumentRecord | None:
+        """Give a document another title, and tell whoever has it open; None: there is none."""
+        renamed = await self.store.rename(id, title)
+        room = await self._present(id)
+        if renamed is not None and room is not None:
+            room.renamed(renamed)
+        return renamed
+
+    async def delete(self, id: str) -> bool:
+        """Remove a document, and tell whoever has it open; False when there is none."""
+        room = await self._present(id)
         if room is not None:
+            room.deleting = True
+        try:
+            deleted = await self.store.delete(id)
+        finally:
+            if room is not None:
+                room.deleting = False
+        room = await self._present(id)
+        if deleted and room is not None:
             room.end(CollabError(errors.DELETED))
             await self._discard(room)
+        return deleted
+
+    async def _present(self, id: str) -> Room | None:
+        """A document's room, also when it is only being opened."""
+        loading = self._opening.get(id)
+        if loading is not None:
+            await asyncio.wait([loading])
+        return self._rooms.get(id)
 
     async def stop(self, retry_after: float) -> None:
-        """Take nothing new, save everything, tell everybody when to come back (seconds)."""
+        """Take nothing new, save everything, tell everybody when to come back (seconds).
+
+        What is not saved within ``shutdown_timeout`` was not acknowledged, and its authors
+        still have it.
+        """
         self._stopping = True
         for id in list(self._idle):
             self._cancel_idle(id)
-        for room in self.all():
-            room.freeze()
-        await self.journal.drain()
+        await self._in_time(self._finish(), "Not everything could be saved")
         for room in self.all():
             room.snapshot()
             room.end(CollabError(errors.SHUTTING_DOWN), retry_after)
-        await asyncio.gather(*(room.settle() for room in self.all()), *self._closing)
-        await self.journal.drain()
+        await self._in_time(self._settle(), "Not all snapshots could be kept")
         for room in self.all():
             del self._rooms[room.id]
+            room.closed = True
             self._observer.closed(room)
+
+    async def _finish(self) -> None:
+        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        for room in self.all():
+            room.freeze()
+        await self.journal.drain()
+
+    async def _settle(self) -> None:
+        await asyncio.gather(*(room.settle() for room in self.all()), *self._closing)
+
+    async def _in_time(self, work: Coroutine[Any, Any, None], failure: str) -> None:
+        try:
+            async with asyncio.timeout(self._settings.shutdown_timeout):
+                await work
+        except TimeoutError:
+            log.error("%s within %g s", failure, self._settings.shutdown_timeout)

@@ -34,11 +34,14 @@ class Snapshots:
         """Whether content of ``length`` units at ``revision`` should be kept."""
         return not self._saving and revision - self.revision >= EVERY + length // SHARE
 
-    def missing(self, revision: int) -> bool:
-        """Whether opening at ``revision`` would read any operations."""
-        return not self._saving and revision > self.revision
+    def worthwhile(self, revision: int, length: int) -> bool:
+        """Whether to keep it although it is not `due`, since the document is being closed.
 
-    async def save(self, revision: int, content: Content) -> None:
+        Not at every close: who changes a word in ten megabytes every minute would fill the disk.
+        """
+        return not self._saving and revision - self.revision > EVERY // 8 + length // SHARE
+
+    async def save(self, revision: int, content: Content) -> bool:
         """Keep ``content``, which nobody changes any more. A failure is logged, and no loss."""
         self._saving = True
         try:
@@ -46,11 +49,13 @@ class Snapshots:
             encoded = await asyncio.to_thread(lambda: msgspec.json.encode(content.delta().ops))
             await self._store.save_snapshot(self._document, Snapshot(revision, encoded))
             self.revision = revision
+            return True
         except Exception as error:
             # The log has it all. Try again when half as many operations have come.
             log.warning(
                 "document %s: no snapshot of revision %d: %s", self._document, revision, error
             )
             self.revision = revision - (EVERY + content.length // SHARE) // 2
+            return False
         finally:
             self._saving = False

@@ -12,6 +12,9 @@ from collab.protocol.frames import Frame
 from collab.rooms.port import Session
 from collab.storage.port import StoredOperation
 
+COME_BACK = 0.5
+"""Seconds after which who was let go may come back; never at once, lest somebody spins."""
+
 
 def committed_message(operation: StoredOperation) -> messages.Committed:
     """A stored operation as it goes over the wire."""
@@ -41,4 +44,4 @@ def refuse(session: Session, error: CollabError, sequence: int | None = None) ->
     refusal = messages.Error(code.code, error.sentence, code.retry, sequence=sequence)
     session.send(Frame(messages.encode(refusal)))
     if code.close is not None:
-        session.end(code, error.sentence, 0.0 if code.retry else None)
+        session.end(code, error.sentence, COME_BACK if code.retry else None)

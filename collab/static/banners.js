@@ -5,7 +5,7 @@ import { element } from "./elements.js";
 /**
  * Shows each rescue copy as a banner: what happened, the text, a way to copy and to discard it.
  * @param {HTMLElement} place
- * @param {{rescues(): Array<{id: string, title: string, sentence: string, text: string}>, discardRescue(id: string): void}} live
+ * @param {{rescues(): Array<import("./unsent.js").Rescue>, discardRescue(id: string): void}} live
  * @returns {{add(rescue: object): void}} to show one that was kept just now
  */
 export function rescueBanners(place, live) {
@@ -13,13 +13,15 @@ export function rescueBanners(place, live) {
 
   function banner(rescue) {
     const text = element("pre", { tabindex: "0", hidden: true }, rescue.text);
-    const look = element("button", { type: "button", class: "button button-small", "aria-expanded": "false" }, "Show it");
+    const button = (label) => element("button", { type: "button", class: "button button-small" }, label);
+    const look = button("Show it");
+    look.setAttribute("aria-expanded", "false");
     look.addEventListener("click", () => {
       text.hidden = !text.hidden;
       look.textContent = text.hidden ? "Show it" : "Hide it";
       look.setAttribute("aria-expanded", String(!text.hidden));
     });
-    const copy = element("button", { type: "button", class: "button button-small" }, "Copy");
+    const copy = button("Copy");
     copy.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(rescue.text);
@@ -31,20 +33,22 @@ export function rescueBanners(place, live) {
         copy.textContent = "Selected: copy it with the keyboard";
       }
     });
-    const drop = element("button", { type: "button", class: "button button-small" }, "Discard");
+    const drop = button("Discard");
     let sure = false;
     drop.addEventListener("click", () => {
       if (sure) discard(rescue);
       sure = true;
       drop.textContent = "Discard for good";
     });
+    const what = rescue.whole
+      ? "The text as you had it was kept."
+      : "Some of your writing could not be saved.";
+    const where =
+      rescue.kept === false ? "Copy it now: this browser can’t keep it." : "A copy is kept here.";
     return element(
       "section",
       { class: "banner", "data-kind": "bad", role: "alert", "data-rescue": rescue.id },
-      element(
-        "p", {}, element("strong", {}, `${rescue.whole ? "The text as you had it was kept." : "Some of your writing could not be saved."} `),
-        rescue.sentence ?? "", rescue.kept === false ? " Copy it now: this browser can’t keep it." : " A copy is kept here.",
-      ),
+      element("p", {}, element("strong", {}, what), ` ${rescue.sentence ?? ""} ${where}`),
       element("div", { class: "banner-buttons" }, look, copy, drop),
       text,
     );

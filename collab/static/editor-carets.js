@@ -24,7 +24,11 @@ const NEAR = 6;
 
 /** Draws a caret, in place of the one that has its key. */
 export const putCaret = StateEffect.define({
-  map: (caret, changes) => ({ ...caret, anchor: changes.mapPos(caret.anchor, -1), head: changes.mapPos(caret.head, -1) }),
+  map: (caret, changes) => ({
+    ...caret,
+    anchor: changes.mapPos(caret.anchor, -1),
+    head: changes.mapPos(caret.head, -1),
+  }),
 });
 
 /** Takes the carets away whose keys the function accepts. */
@@ -108,10 +112,10 @@ class CaretMarker {
   }
 
   eq(other) {
-    const same = (field) => this.caret[field] === other.caret[field];
     return (
-      this.moved === other.moved && same("key") && same("name") && same("color") &&
-      this.place.left === other.place.left && this.place.top === other.place.top && this.place.height === other.place.height
+      this.moved === other.moved &&
+      ["key", "name", "color"].every((field) => this.caret[field] === other.caret[field]) &&
+      ["left", "top", "height"].every((side) => this.place[side] === other.place[side])
     );
   }
 
@@ -173,7 +177,10 @@ function origin(view) {
   const box = view.scrollDOM.getBoundingClientRect();
   const left =
     view.textDirection === Direction.LTR ? box.left : box.right - view.scrollDOM.clientWidth * view.scaleX;
-  return { left: left - view.scrollDOM.scrollLeft * view.scaleX, top: box.top - view.scrollDOM.scrollTop * view.scaleY };
+  return {
+    left: left - view.scrollDOM.scrollLeft * view.scaleX,
+    top: box.top - view.scrollDOM.scrollTop * view.scaleY,
+  };
 }
 
 /** What the two layers share for one editor: the flags, and the pointer that calls them back. */
@@ -200,8 +207,10 @@ class Flags {
 
   pointer(x, y) {
     for (const flag of this.byKey.values()) {
-      const box = flag.dom?.isConnected ? flag.dom.getBoundingClientRect() : null;
-      flag.hover(!!box && x >= box.left - NEAR && x <= box.right + NEAR && y >= box.top - NEAR && y <= box.bottom + NEAR);
+      if (!flag.dom?.isConnected) continue;
+      const { left, right, top, bottom } = flag.dom.getBoundingClientRect();
+      const beside = x >= left - NEAR && x <= right + NEAR;
+      flag.hover(beside && y >= top - NEAR && y <= bottom + NEAR);
     }
   }
 

@@ -30,5 +30,6 @@ export function icon(name) {
 
 /** A square button that shows a drawing and says `label`. */
 export function iconButton(name, label, onclick) {
-  return element("button", { type: "button", class: "button-icon", title: label, "aria-label": label, onclick }, icon(name));
+  const attributes = { type: "button", class: "button-icon", title: label, "aria-label": label };
+  return element("button", { ...attributes, onclick }, icon(name));
 }

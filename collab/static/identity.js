@@ -5,8 +5,12 @@ import { element } from "./elements.js";
 import { request } from "./http.js";
 
 /**
- * @param {{button: HTMLElement, card: HTMLFormElement, path: string, user: object, onChange(user: object): void}} parts
- *   `path`: of the HTTP API's own-identity resource
+ * @param {object} parts
+ * @param {HTMLElement} parts.button
+ * @param {HTMLFormElement} parts.card
+ * @param {{id: string, name: string, color: string}} parts.user
+ * @param {(user: object) => void} parts.onChange
+ * @param {string} parts.path of the HTTP API's own-identity resource
  * @returns {{show(user: {id: string, name: string, color: string}): void}}
  */
 export function identityCard({ button, card, path, user, onChange }) {
@@ -29,7 +33,11 @@ export function identityCard({ button, card, path, user, onChange }) {
     card.querySelector(".swatches").replaceChildren(
       ...colors.map((color, index) => {
         const choice = element("input", {
-          type: "radio", name: "color", value: color, checked: color === safeColor(current.color), "aria-label": `Colour ${index + 1}`,
+          type: "radio",
+          name: "color",
+          value: color,
+          checked: color === safeColor(current.color),
+          "aria-label": `Colour ${index + 1}`,
         });
         const swatch = element("label", { class: "swatch" }, choice, element("span"));
         paint(swatch, color);

@@ -15,14 +15,22 @@ const MOST_WAITING = 500;
 class Running {
   #host;
   #disposers = new Set();
-  #listeners = { message: new Set(), selection: new Set(), connection: new Set(), user: new Set(), document: new Set() };
+  #listeners = {
+    message: new Set(),
+    selection: new Set(),
+    connection: new Set(),
+    user: new Set(),
+    document: new Set(),
+  };
   #waiting = [];
   #carets = new Map();
   #complained = false;
   #connection = null;
 
   /**
-   * @param {{live: import("./document.js").LiveDocument, editor: import("./editor-codemirror.js").TextEditor}} host
+   * @param {object} host what all plugins share
+   * @param {import("./document.js").LiveDocument} host.live
+   * @param {import("./editor-codemirror.js").TextEditor} host.editor
    * @param {{name: string, script?: string, styles?: string[]}} plugin
    */
   constructor(host, { name, script, styles = [] }) {
@@ -58,7 +66,8 @@ class Running {
     console.warn(`The plugin ${this.name} failed:`, error);
     if (this.#complained) return;
     this.#complained = true;
-    notify(`The plugin “${this.name}” has a problem, and may not work. Your text is not affected.`, { kind: "warning" });
+    const what = `The plugin “${this.name}” has a problem, and may not work.`;
+    notify(`${what} Your text is not affected.`, { kind: "warning" });
   }
 
   /** Runs something of the plugin's. */
@@ -234,7 +243,10 @@ class Running {
 
 /**
  * Loads and starts all plugins. Neither waits for one: the writer can type meanwhile.
- * @param {{live: object, editor: object, plugins: Array<{name: string, script?: string, styles?: string[]}>}} page
+ * @param {object} page
+ * @param {import("./document.js").LiveDocument} page.live
+ * @param {import("./editor-codemirror.js").TextEditor} page.editor
+ * @param {Array<{name: string, script?: string, styles?: string[]}>} page.plugins
  * @returns {{selection(): void, dispose(name?: string): void, started: Promise<void>}}
  */
 export function startPlugins({ live, editor, plugins }) {

@@ -33,7 +33,10 @@ export function describe(status, writable, again = false) {
     return { state: kept ? "late" : "stopped", text: `Not saved yet · ${edits}`, title: safe };
   }
   if (unsaved) return { state: "saving", text: "Saving…", title: "" };
-  if (!writable) return { state: "saved", text: "Read only", title: "You may read this document but not change it." };
+  if (!writable) {
+    const title = "You may read this document but not change it.";
+    return { state: "saved", text: "Read only", title };
+  }
   return { state: "saved", text: "Saved", title: "Every edit is saved on the server." };
 }
 
@@ -81,7 +84,10 @@ export class StatusLine {
 
   #announce(before, { state, text, title }) {
     const worrying = ["offline", "late", "stopped"];
-    if (worrying.includes(state)) this.#announcer.textContent = `${text}. ${title}`;
-    else if (worrying.includes(before) && state === "saved") this.#announcer.textContent = "Connected. Everything is saved.";
+    if (worrying.includes(state)) {
+      this.#announcer.textContent = `${text}. ${title}`;
+    } else if (worrying.includes(before) && state === "saved") {
+      this.#announcer.textContent = "Connected. Everything is saved.";
+    }
   }
 }

@@ -36,15 +36,22 @@ export function addPanel({ title, side = "right" }) {
   const place = byId(side === "left" ? "panels-left" : "panels-right");
   const id = `panel-${++panels}`;
   const body = element("div", { class: "panel-body" });
+  const close = iconButton("close", `Close ${title}`, () => hide());
   const panel = element(
     "section",
     { class: "panel", id, "aria-label": title, hidden: true },
-    element("div", { class: "panel-head" }, element("h2", {}, title), iconButton("close", `Close ${title}`, () => hide())),
+    element("div", { class: "panel-head" }, element("h2", {}, title), close),
     body,
   );
   const button = element(
     "button",
-    { type: "button", class: "button button-small", "aria-expanded": "false", "aria-controls": id, onclick: () => toggle(panel.hidden) },
+    {
+      type: "button",
+      class: "button button-small",
+      "aria-expanded": "false",
+      "aria-controls": id,
+      onclick: () => toggle(panel.hidden),
+    },
     title,
   );
   function toggle(visible) {

@@ -6,20 +6,33 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
+import aiohttp
 import aiohttp_jinja2
 import jinja2
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+import collab
 from collab.plugins.manager import PluginManager
+from collab.plugins.switchboard import Switchboard
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Settings
 from collab.rooms import Rooms
 from collab.storage import open_store
 from collab.storage.port import Store
-from collab.web import content, documents, identity, origin, pages, proxies, socket
+from collab.web import (
+    administration,
+    content,
+    documents,
+    exchange,
+    identity,
+    origin,
+    pages,
+    proxies,
+    socket,
+)
 from collab.web.bodies import json_response, read_json
 from collab.web.clients import CLIENTS, Clients
 from collab.web.failures import tell_failures
@@ -27,6 +40,7 @@ from collab.web.folders import template_folders
 from collab.web.guard import GUARD, Guard
 from collab.web.identity import Identities, identify
 from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
+from collab.web.plugin_routes import PluginRoutes
 from collab.web.secret import load_secret
 
 log = logging.getLogger(__name__)
@@ -62,11 +76,16 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     plugins = PluginManager(settings)
     app[PLUGINS] = plugins
     plugins.load()
-    aiohttp_jinja2.setup(
-        app,
-        loader=jinja2.FileSystemLoader(template_folders(settings, plugins)),
-        autoescape=True,
-    )
+    templates = jinja2.FileSystemLoader(template_folders(settings, plugins))
+    aiohttp_jinja2.setup(app, loader=templates, autoescape=True)
+    switchboard = Switchboard(plugins, lambda: app[STORE])
+    app[administration.SWITCHBOARD] = switchboard
+
+    def plugins_changed() -> None:
+        templates.searchpath[:] = map(str, template_folders(settings, plugins))
+        administration.tell_browsers(app)
+
+    switchboard.follow(plugins_changed)
     _add_routes(app, base)
 
     async def storage(app: web.Application) -> AsyncIterator[None]:
@@ -79,11 +98,16 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
 
     async def open_rooms(app: web.Application) -> AsyncIterator[None]:
         app[ROOMS] = Rooms(app[STORE], settings, plugins)
-        await plugins.start(app[ROOMS], app[STORE])
-        yield
-        # Sockets were told goodbye in on_shutdown; what is left are server-side edits.
-        await app[ROOMS].stop(COME_BACK)
-        await plugins.stop()
+        async with aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=60.0, sock_connect=10.0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": f"Collab/{collab.__version__}"},
+        ) as http:
+            await plugins.start(app[ROOMS], app[STORE], http)
+            yield
+            # Sockets were told goodbye in on_shutdown; what is left are server-side edits.
+            await app[ROOMS].stop(COME_BACK)
+            await plugins.stop()
 
     app.cleanup_ctx.append(storage)
     app.cleanup_ctx.append(open_rooms)
@@ -162,14 +186,16 @@ def _add_routes(app: web.Application, base: str) -> None:
     add.add_get(f"{api}/{{id}}/content", content.read)
     add.add_put(f"{api}/{{id}}/content", content.put)
     add.add_get(f"{api}/{{id}}/operations", content.log)
+    add.add_get(f"{api}/{{id}}/export/{{format}}", exchange.export)
+    add.add_get(f"{base}/api/formats", exchange.formats)
+    add.add_post(f"{base}/api/import/{{format}}", exchange.import_file)
     add.add_get(f"{api}/{{id}}/socket", socket.open_socket, allow_head=False)
     add.add_static(f"{base}/static", pages.STATIC)
-    for name in app[PLUGINS].plugins:
-        folder = app[PLUGINS].static_folder(name)
-        if folder is not None:
-            add.add_static(f"{base}/plugins/{name}/static", folder)
-    for route in app[PLUGINS].routes():
-        add.add_route(route.method, base + route.path, route.handler)
+    add.add_get(f"{base}/plugins", administration.page)
+    add.add_post(f"{base}/plugins", administration.submit)
+    add.add_get(f"{base}/api/plugins", administration.listing)
+    add.add_post(f"{base}/api/plugins/{{name}}", administration.change)
+    add.register_resource(PluginRoutes(app[PLUGINS], base))
 
 
 async def _to_slash(request: web.Request) -> web.Response:

@@ -37,11 +37,14 @@ class Connection:
         limits: Limits,
         user: User,
         permissions: frozenset[str],
+        base_path: str = "",
     ) -> None:
         self.id = secrets.token_urlsafe(9)
         self.client = ""
         self.user = user
         self.permissions = permissions
+        self.base_path = base_path
+        """What the addresses that it is told begin with."""
         self._socket = socket
         self._transport = transport
         self._limits = limits
@@ -50,7 +53,8 @@ class Connection:
         self._pump: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._unread = 0
+        self._written = 0
+        self._read = 0
 
     def send(self, frame: Frame) -> None:
         """Put a frame on its way; a client that does not keep up is let go (``too_slow``)."""
@@ -58,6 +62,7 @@ class Connection:
             return
         if not self._queue and self._transport.get_write_buffer_size() <= BACKLOG:
             self._transport.write(frame.wire)
+            self._written += len(frame.messages)
             if self._transport.get_write_buffer_size() > BACKLOG:
                 self._watch_reading()
             return
@@ -76,6 +81,7 @@ class Connection:
                 self._queue.clear()
                 self._queued = 0
                 # Waits until the client has read most of what was sent before.
+                self._written += len(merged.messages)
                 await self._socket.send_frame(merged.text, WSMsgType.TEXT)
         except (ConnectionError, RuntimeError):
             self._transport.abort()
@@ -85,7 +91,7 @@ class Connection:
     def _watch_reading(self) -> None:
         """Let the client go when nothing of what waits for it was read for a while."""
         if self._watch is None:
-            self._unread = self._transport.get_write_buffer_size()
+            self._read = self._written - self._transport.get_write_buffer_size()
             self._watch = asyncio.get_running_loop().call_later(
                 self._limits.write_timeout, self._check_reading
             )
@@ -95,7 +101,7 @@ class Connection:
         unread = self._transport.get_write_buffer_size()
         if unread <= BACKLOG and self._pump is None:
             return
-        if unread >= self._unread:
+        if self._written - unread <= self._read:
             self._transport.abort()
         else:
             self._watch_reading()
@@ -138,3 +144,6 @@ class Connection:
             self._pump.cancel()
         if self._ending is not None:
             await asyncio.shield(self._ending)
+        elif self._transport.get_write_buffer_size():
+            # aiohttp closes when what was written is read, which may be never.
+            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._transport.abort)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 from aiohttp import web
 
 from collab.ot import Content, Delta, InvalidOperation
+from collab.plugins.access import Action
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
+from collab.rooms import Room
 from collab.rooms.replay import replayed
+from collab.rooms.room import LARGE
 from collab.rooms.telling import committed_message
 from collab.web.bodies import json_response, parse_json, read_body, whole_number
 from collab.web.documents import find
 from collab.web.identity import identify
-from collab.web.keys import ROOMS, SETTINGS, STORE
+from collab.web.keys import PLUGINS, ROOMS, SETTINGS, STORE
 
 PIECE = 64 * 1024
 """Characters in one piece of a streamed answer."""
+
+CHARSETS = ("utf-8", "us-ascii", "iso-8859-1", "utf-16")
 
 LONGEST_LOG = 1000
 """Operations in one answer."""
@@ -29,26 +35,38 @@ async def read(request: web.Request) -> web.StreamResponse:
     """``GET /api/documents/{id}/content?revision=``: text/plain or JSON, as Accept says."""
     wanted = whole_number(request, "revision", None)
     media = _preferred(request)
-    revision, content = await _content(request, wanted)
-    tag = f'"{revision}.{media}"'
+    await _check(request, "read")
+    version, content = await _content(request, wanted)
+    revision = version.revision
+    tag = f"{version.epoch}.{revision}.{media}"
     headers = {
-        "ETag": tag,
+        "ETag": f'"{tag}"',
         "X-Collab-Revision": str(revision),
         "Vary": "Accept",
         "Cache-Control": "no-cache",
         "X-Content-Type-Options": "nosniff",
         "Content-Disposition": "inline",
     }
-    if request.headers.get("If-None-Match") == tag:
+    if any(known.value in (tag, "*") for known in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
+    pieces = _text(content) if media == "text/plain" else _json(content)
+    # Encoding a large content takes a while: not in the event loop.
+    encoded = await asyncio.to_thread(list, pieces) if content.length > LARGE else list(pieces)
     response = web.StreamResponse(headers=headers)
     response.content_type = media
     response.charset = "utf-8"
+    response.content_length = sum(map(len, encoded))
     await response.prepare(request)
-    pieces = _text(content) if media == "text/plain" else _json(content)
     if request.method != "HEAD":
-        for piece in pieces:
-            await response.write(piece)
+        patience = request.app[SETTINGS].limits.write_timeout
+        try:
+            for piece in encoded:
+                async with asyncio.timeout(patience):
+                    await response.write(piece)
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+            return response
     await response.write_eof()
     return response
 
@@ -79,45 +97,76 @@ def _preferred(request: web.Request) -> str:
     return max(ranked, key=lambda entry: entry[0])[1]
 
 
-async def _content(request: web.Request, wanted: int | None) -> tuple[int, Content]:
+async def _check(request: web.Request, action: Action) -> None:
+    """Whether a plugin has something against it; without one this costs nothing."""
+    if request.app[PLUGINS].gate.guards:
+        await find(request, action)
+
+
+class Version(NamedTuple):
+    """Which content it is."""
+
+    epoch: str
+    revision: int
+
+
+async def _content(request: web.Request, wanted: int | None) -> tuple[Version, Content]:
     id = request.match_info["id"]
     room = request.app[ROOMS].find(id)
     if room is not None and wanted in (None, room.revision):
-        return room.revision, room.content.copy()
+        return Version(room.document.epoch, room.revision), room.content.copy()
+    if room is None and await request.app[ROOMS].record(id) is None:
+        raise CollabError(errors.NO_DOCUMENT)
     try:
         loaded = await request.app[STORE].load(id, wanted)
     except ValueError as error:
         raise CollabError(errors.BAD_REVISION, str(error)) from error
     if loaded is None:
         raise CollabError(errors.NO_DOCUMENT)
-
     content = await asyncio.to_thread(replayed, loaded)
     revision = loaded.operations[-1].revision if loaded.operations else loaded.snapshot.revision
-    return revision, content
+    return Version(loaded.document.epoch, revision), content
 
 
 def _text(content: Content) -> Iterator[bytes]:
+    """The text in pieces of some `PIECE` characters."""
+    waiting: list[str] = []
+    size = 0
     for piece in content.pieces():
-        yield piece.encode()
+        waiting.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            yield "".join(waiting).encode()
+            waiting, size = [], 0
+    yield "".join(waiting).encode()
 
 
 def _json(content: Content) -> Iterator[bytes]:
-    yield b"["
+    """The delta in pieces of some `PIECE` bytes."""
+    waiting = [b"["]
+    size = 0
     for number, op in enumerate(content.delta().ops):
-        if number:
-            yield b","
-        insert = op["insert"]
-        if isinstance(insert, str) and len(insert) > PIECE:
-            yield b'{"insert":"'
-            for start in range(0, len(insert), PIECE):
-                yield msgspec.json.encode(insert[start : start + PIECE])[1:-1]
-            yield b'"'
-            if "attributes" in op:
-                yield b',"attributes":' + msgspec.json.encode(op["attributes"])
-            yield b"}"
-        else:
-            yield msgspec.json.encode(op)
-    yield b"]"
+        part = msgspec.json.encode(op)
+        waiting.append(b"," + part if number else part)
+        size += len(part)
+        if size >= PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    waiting.append(b"]")
+    yield b"".join(waiting)
+
+
+def _target(room: Room, value: object, limit: int) -> Delta:
+    """The content that somebody wants the room to have. Raises `CollabError`."""
+    try:
+        target = Delta().insert(value) if isinstance(value, str) else Delta(value)
+        room.type.validate(target)
+        room.type.content(target)
+    except InvalidOperation as error:
+        raise CollabError(errors.BAD_OPERATION, str(error)) from error
+    if target.length() > limit:
+        raise CollabError(errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters.")
+    return target
 
 
 async def put(request: web.Request) -> web.Response:
@@ -128,36 +177,37 @@ async def put(request: web.Request) -> web.Response:
     is against the newest.
     """
     user = await identify(request)
+    await _check(request, "write")
     against = whole_number(request, "revision", None)
     new: object
     if request.content_type == "text/plain":
+        charset = (request.charset or "utf-8").lower()
+        if charset not in CHARSETS:
+            raise CollabError(
+                errors.UNSUPPORTED_MEDIA_TYPE, f"Text is taken in {', '.join(CHARSETS)}."
+            )
         try:
-            new = (await read_body(request)).decode(request.charset or "utf-8")
-        except (UnicodeDecodeError, LookupError) as error:
+            new = (await read_body(request)).decode(charset)
+        except UnicodeError as error:
             raise CollabError(errors.BAD_REQUEST, f"The text can't be read: {error}") from error
     elif request.content_type == "application/json":
-        new = parse_json(await read_body(request), object)
+        body = await read_body(request)
+        new = await asyncio.to_thread(parse_json, body, object)
     else:
         raise CollabError(
             errors.UNSUPPORTED_MEDIA_TYPE, "Contents are taken as application/json or text/plain."
         )
     limit = request.app[SETTINGS].limits.document_size
     async with request.app[ROOMS].use(request.match_info["id"]) as room:
-        try:
-            target = Delta().insert(new) if isinstance(new, str) else Delta(new)
-            room.type.validate(target)
-            room.type.content(target)
-        except InvalidOperation as error:
-            raise CollabError(errors.BAD_OPERATION, str(error)) from error
-        if target.length() > limit:
-            raise CollabError(
-                errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters."
-            )
-        base, content = await _content(request, against)
-        change = await asyncio.to_thread(lambda: content.delta().diff(target))
-        revision = base
+        version, content = await _content(request, against)
+
+        def difference() -> Delta:
+            return content.delta().diff(_target(room, new, limit))
+
+        change = await asyncio.to_thread(difference)
+        revision = version.revision
         if change.ops:
-            revision = await room.edit(change, author=user.id, revision=base)
+            revision = await room.edit(change, author=user.id, revision=revision)
     return json_response({"revision": revision, "delta": change.ops})
 
 

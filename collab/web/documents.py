@@ -8,13 +8,15 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
+from collab.plugins.access import Action
+from collab.plugins.document import Document
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
-from collab.rooms.new import clean_title, new_document
+from collab.rooms.new import clean_title
 from collab.storage.port import DocumentRecord
+from collab.web.access import readable, require
 from collab.web.bodies import json_response, read_json, whole_number
-from collab.web.identity import identify
-from collab.web.keys import PLUGINS, ROOMS, SETTINGS, STORE
+from collab.web.keys import PLUGINS, ROOMS, STORE
 from collab.web.proxies import base_path
 
 UNTITLED = "Untitled"
@@ -24,11 +26,14 @@ LONGEST_PAGE = 200
 
 
 class NewDocument(Struct, forbid_unknown_fields=True):
-    """What ``POST /api/documents`` takes; ``content`` is text or a delta of inserts."""
+    """What ``POST /api/documents`` takes; ``content`` is text or a delta of inserts.
+
+    Without it, plugins may say what the document begins with.
+    """
 
     title: str = UNTITLED
     type: str = "text"
-    content: Any = ""
+    content: Any = None
 
 
 class Change(Struct, forbid_unknown_fields=True):
@@ -53,18 +58,23 @@ def described(request: web.Request, document: DocumentRecord) -> dict[str, Any]:
             "self": api,
             "content": f"{api}/content",
             "operations": f"{api}/operations",
+            "export": f"{api}/export",
             "socket": f"{api}/socket",
         },
     }
 
 
-async def find(request: web.Request) -> DocumentRecord:
-    """The document a request is about. Raises `CollabError` NO_DOCUMENT."""
+async def find(request: web.Request, action: Action = "read") -> DocumentRecord:
+    """The document a request is about, with which it is to do something.
+
+    Raises `CollabError` NO_DOCUMENT, FORBIDDEN.
+    """
     id = request.match_info["id"]
     room = request.app[ROOMS].find(id)
-    document = await request.app[STORE].document(id)
+    document = await request.app[ROOMS].record(id)
     if document is None:
         raise CollabError(errors.NO_DOCUMENT)
+    await require(request, action, document)
     if room is not None and room.revision > document.revision:
         return msgspec.structs.replace(document, revision=room.revision)
     return document
@@ -73,13 +83,18 @@ async def find(request: web.Request) -> DocumentRecord:
 async def create(request: web.Request) -> web.Response:
     """``POST /api/documents`` → 201 with id and links."""
     new = await read_json(request, NewDocument)
-    await identify(request)
-    limit = request.app[SETTINGS].limits.document_size
-    document, delta = new_document(new.title, new.type, new.content, limit)
-    await request.app[STORE].create(document, msgspec.json.encode(delta.ops))
-    request.app[PLUGINS].document_created(document)
-    shown = described(request, document)
-    return json_response(shown, status=201, Location=shown["links"]["self"])
+    await require(request, "create")
+    response, _ = await made(request, new.title, new.type, new.content)
+    return response
+
+
+async def made(
+    request: web.Request, title: str, type: str, content: Any
+) -> tuple[web.Response, Document]:
+    """Make a document, and the answer that tells of it. Raises `CollabError`."""
+    document = await request.app[PLUGINS].make_document(title, type, content)
+    shown = described(request, document.record)
+    return json_response(shown, status=201, Location=shown["links"]["self"]), document
 
 
 async def page(request: web.Request) -> dict[str, Any]:
@@ -94,7 +109,10 @@ async def page(request: web.Request) -> dict[str, Any]:
     except ValueError as error:
         raise CollabError(errors.BAD_REQUEST, str(error)) from error
     return {
-        "documents": [described(request, document) for document in found.documents],
+        "documents": [
+            described(request, document)
+            for document in await readable(request, found.documents)
+        ],
         "next": found.next,
     }
 
@@ -112,24 +130,20 @@ async def show(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """``PATCH /api/documents/{id}``: another title, told to everybody who has it open."""
     wanted = await read_json(request, Change)
-    document = await find(request)
+    document = await find(request, "rename")
     if wanted.title is not UNSET:
-        renamed = await request.app[STORE].rename(document.id, clean_title(wanted.title))
+        renamed = await request.app[ROOMS].rename(document.id, clean_title(wanted.title))
         if renamed is None:
             raise CollabError(errors.NO_DOCUMENT)
         document = renamed
-        room = request.app[ROOMS].find(document.id)
-        if room is not None:
-            room.renamed(document)
         request.app[PLUGINS].document_renamed(document)
     return json_response(described(request, document))
 
 
 async def delete(request: web.Request) -> web.Response:
     """``DELETE /api/documents/{id}``: gone, with everything that belongs to it."""
-    document = await find(request)
-    if not await request.app[STORE].delete(document.id):
+    document = await find(request, "delete")
+    if not await request.app[ROOMS].delete(document.id):
         raise CollabError(errors.NO_DOCUMENT)
-    await request.app[ROOMS].remove(document.id)
     request.app[PLUGINS].document_deleted(document)
     return web.Response(status=204)

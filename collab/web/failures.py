@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
+from collab.storage.port import StorageError
 from collab.web.pages import render
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ async def tell_failures(request: web.Request, handler: Handler) -> web.StreamRes
         if "Allow" in response.headers:
             answer.headers["Allow"] = response.headers["Allow"]
         return answer
+    except StorageError as error:
+        log.error("%s %s: %s", request.method, request.path, error)
+        return _answer(request, CollabError(errors.STORAGE_FAILED))
     except ConnectionError:
         raise
     except Exception:

@@ -1,4 +1,4 @@
-"""Connections that never finish their first request are cut: aiohttp itself waits for ever."""
+"""Connections that never finish a request's head are cut: aiohttp itself waits for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 FIRST_REQUEST = 10.0
-"""Seconds from the connection to the end of its first request's headers."""
+"""Seconds from the connection to the end of its first request's head."""
+
+NEXT_REQUEST = 80.0
+"""Seconds from the end of a response to that of the next request's head. Longer than the 60 s
+for which reverse proxies keep a connection, so that they never find it just closed."""
 
 
 class _Opened(Protocol):
@@ -19,16 +23,17 @@ class _Opened(Protocol):
 
 
 class Guard:
-    """Knows which connections have sent a whole request head; the others get a deadline."""
+    """Cuts connections on which no request is being answered for too long."""
 
-    def __init__(self, deadline: float = FIRST_REQUEST) -> None:
-        self._deadline = deadline
+    def __init__(self, first: float = FIRST_REQUEST, following: float = NEXT_REQUEST) -> None:
+        self._first = first
+        self._following = following
         self._since: dict[_Opened, float] = {}
         self._proven: set[object] = set()
 
     @web.middleware
     async def notice(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """The middleware that lets a connection off: it has sent a request."""
+        """The middleware that knows which connections have sent a whole request."""
         self._proven.add(request.protocol)
         return await handler(request)
 
@@ -38,11 +43,23 @@ class Guard:
         self._proven &= open_now
         self._since = {
             connection: self._since.get(connection, now)
-            for connection in open_now - self._proven
+            for connection in open_now
+            if self._idle(connection)
         }
         for connection, since in self._since.items():
-            if now - since >= self._deadline and connection.transport is not None:
+            patience = self._following if connection in self._proven else self._first
+            if now - since >= patience and connection.transport is not None:
                 connection.transport.abort()
+
+    def _idle(self, connection: _Opened) -> bool:
+        """Whether no request is being answered.
+
+        aiohttp has no public word for that. Where its own is missing, a connection that has
+        sent a request is taken to be busy: better one half-open too many than a download cut.
+        """
+        if connection not in self._proven:
+            return True
+        return getattr(connection, "_current_request", connection) is None
 
     @asynccontextmanager
     async def watch(self, server: web.Server) -> AsyncIterator[None]:
@@ -51,7 +68,7 @@ class Guard:
 
         async def keep_watch() -> None:
             while True:
-                await asyncio.sleep(self._deadline / 4)
+                await asyncio.sleep(min(self._first, self._following) / 4)
                 self.check(server.connections, loop.time())
 
         watching = loop.create_task(keep_watch(), name="guard")

@@ -18,9 +18,11 @@ from aiohttp import web
 
 from collab.protocol.errors import BAD_REQUEST, BAD_TOKEN, FORBIDDEN, CollabError
 from collab.protocol.messages import User
+from collab.web.keys import PLUGINS
 from collab.web.names import clean_name, color_of, is_color, random_color, random_name
 from collab.web.proxies import base_path, peer
 from collab.web.secret import sign
+from collab.web.visitor import seen
 
 COOKIE: Final = "collab_identity"
 MAX_AGE: Final = 365 * 24 * 3600
@@ -61,6 +63,8 @@ class Issued(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 IDENTITIES = web.AppKey("identities", Authenticator)
 _USER = web.RequestKey("user", User)
 _COOKIE = web.RequestKey("cookie", str)
+_VOUCHED = web.RequestKey("vouched", bool)
+"""Whether a plugin says who it is."""
 
 _decode_issued = msgspec.json.Decoder(Issued).decode
 
@@ -190,13 +194,18 @@ def _is_browser(request: web.Request) -> bool:
 
 
 async def identify(request: web.Request) -> User:
-    """Who sends ``request``, asked of the application's `Authenticator` once.
+    """Who sends ``request``: asked once of the plugins, then of the application's `Authenticator`.
 
-    Raises `CollabError` (``bad_token``) for credentials that are not known here.
+    Raises `CollabError`: ``bad_token`` for credentials that are not known here, ``forbidden``
+    when a plugin that authenticates does not work.
     """
     user = request.get(_USER)
     if user is None:
-        user = await request.config_dict[IDENTITIES].identify(request)
+        plugins = request.config_dict.get(PLUGINS)
+        if plugins is not None:
+            user = await plugins.gate.authenticate(lambda: seen(request))
+        request[_VOUCHED] = user is not None
+        user = user or await request.config_dict[IDENTITIES].identify(request)
         request[_USER] = user
     return user
 
@@ -207,6 +216,9 @@ async def change(request: web.Request, name: str | None, color: str | None) -> U
     Raises `CollabError`: ``bad_request`` for what is none, ``forbidden`` when it is not theirs
     to change.
     """
+    await identify(request)
+    if request[_VOUCHED]:
+        raise CollabError(FORBIDDEN, "Your name comes from where you have logged in.")
     user = await request.config_dict[IDENTITIES].change(request, name, color)
     request[_USER] = user
     return user

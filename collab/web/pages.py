@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 import collab
+from collab.storage.port import DocumentRecord
 from collab.web.documents import described, find, page
 from collab.web.identity import identify
 from collab.web.keys import PLUGINS
@@ -83,7 +84,12 @@ async def secure_pages(request: web.Request, handler: Handler) -> web.StreamResp
     """Give each request a nonce and each page its security headers."""
     request[NONCE] = secrets.token_urlsafe(12)
     response = await handler(request)
-    if response.content_type == "text/html":
+    if isinstance(response, web.FileResponse):
+        # Asked for again at every visit (and answered with 304): after an upgrade, a page must
+        # not meet the modules of the version before.
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+    elif response.content_type == "text/html":
         response.headers.update(security_headers(request, request[NONCE]))
     return response
 
@@ -101,13 +107,36 @@ async def _config(request: web.Request) -> dict[str, Any]:
 
 async def documents(request: web.Request) -> web.Response:
     """``GET /``: the documents, and a way to make one."""
-    context = {"config": await _config(request), "page": await page(request)}
+    context = {
+        "config": await _config(request),
+        "page": await page(request),
+        **await _contributed(request, "documents", None),
+    }
     return render(request, "documents.html", context)
+
+
+async def _contributed(
+    request: web.Request, name: str, record: DocumentRecord | None
+) -> dict[str, Any]:
+    """What plugins add to a page: HTML of its head, and links."""
+    plugins = request.app[PLUGINS]
+    document = None if record is None else plugins.document(record)
+    found = await plugins.gate.contributions(name, document)
+    base = base_path(request)
+    return {
+        "plugins_head": "\n".join(one.head for one in found if one.head),
+        "plugins_links": [
+            (base + href if href.startswith("/") else href, label)
+            for one in found
+            for href, label in one.links
+        ],
+    }
 
 
 async def editor(request: web.Request) -> web.Response:
     """``GET /d/{id}``: the document in its editor."""
-    document = described(request, await find(request))
+    record = await find(request)
+    document = described(request, record)
     base = base_path(request)
     halves = [
         {
@@ -122,4 +151,9 @@ async def editor(request: web.Request) -> web.Response:
         "socket": document["links"]["socket"],
         "plugins": halves,
     }
-    return render(request, "editor.html", {"config": config, "document": document})
+    context = {
+        "config": config,
+        "document": document,
+        **await _contributed(request, "editor", record),
+    }
+    return render(request, "editor.html", context)

@@ -18,12 +18,15 @@ from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.protocol.settings import Limits
 from collab.rooms import Room
-from collab.rooms.telling import committed_message, operations_frame, refuse
+from collab.rooms.telling import COME_BACK, committed_message, operations_frame, refuse
+from collab.storage.port import StorageError, StoredOperation
+from collab.web.access import permissions
 from collab.web.clients import CLIENTS
 from collab.web.connection import Connection
 from collab.web.identity import identify
-from collab.web.keys import CONNECTIONS, ROOMS, SETTINGS
+from collab.web.keys import CONNECTIONS, ROOMS, SETTINGS, STORE
 from collab.web.origin import check_origin
+from collab.web.proxies import base_path
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ async def open_socket(request: web.Request) -> web.WebSocketResponse:
             raise CollabError(
                 errors.TOO_MANY_SESSIONS, "Too many connections are open on this document."
             )
+        allowed = await permissions(request, room.document)
         socket = web.WebSocketResponse(
             heartbeat=settings.heartbeat,
             max_msg_size=limits.message_size + 1,  # aiohttp refuses what reaches it
@@ -86,7 +90,7 @@ async def open_socket(request: web.Request) -> web.WebSocketResponse:
         transport = request.transport
         if transport is None:
             return socket
-        connection = Connection(socket, transport, limits, user, frozenset({"read", "write"}))
+        connection = Connection(socket, transport, limits, user, allowed, base_path(request))
         connections.add(connection)
         try:
             await _Conversation(request, room, socket, connection).run()
@@ -120,8 +124,17 @@ class _Conversation:
         except CollabError as error:
             # An error outside of any message: the connection is over, whatever the error.
             self._connection.end(
-                error.code, error.sentence, 0.0 if error.code.retry else None
+                error.code, error.sentence, COME_BACK if error.code.retry else None
             )
+        except StorageError as error:
+            log.error("document %s: %s", self._room.id, error)
+            self._connection.end(errors.STORAGE_FAILED, retry_after=1.0)
+        except ConnectionError:
+            pass
+        except Exception:
+            # It must not get to whoever answers failed requests: this one is a socket now.
+            log.exception("document %s: a connection failed", self._room.id)
+            self._connection.end(errors.INTERNAL, retry_after=1.0)
 
     async def _receive(self) -> list[messages.ClientMessage] | None:
         """The messages of the next frame; None when the connection is over."""
@@ -156,12 +169,12 @@ class _Conversation:
         if hello.client is not None:
             if not clients.verify_client(hello.client, hello.secret or ""):
                 raise CollabError(errors.BAD_CLIENT)
-            if hello.epoch is not None and hello.epoch != room.document.epoch:
-                raise CollabError(errors.EPOCH_CHANGED)
             client = hello.client
             await room.resume(client)
         else:
             client = clients.new_client()
+        if hello.epoch is not None and hello.epoch != room.document.epoch:
+            raise CollabError(errors.EPOCH_CHANGED)
         since = hello.revision
         if since is not None and since < 0:
             raise CollabError(errors.BAD_REVISION)
@@ -188,37 +201,38 @@ class _Conversation:
             },
         )
         if since is None:
-            welcome.content = Raw(msgspec.json.encode(room.content.delta().ops))
+            since, content = await room.encoded()
+            welcome.content = Raw(content)
         else:
-            recent = room.recent(since)
-            while recent is None:
-                # Away for long: told in parts, each read from the store. Only with the rest
-                # in memory is the step to "gets everything" free of gaps.
-                stop = min(room.revision, since + CATCH_UP)
-                missed = [
-                    one
-                    async for one in self._request.app[ROOMS].store.operations(
-                        room.id, since, stop
-                    )
-                ]
-                if welcome.operations is msgspec.UNSET:
-                    welcome.operations = [committed_message(one) for one in missed]
-                    welcome.revision = stop
-                    connection.send(Frame(messages.encode(welcome)))
-                else:
-                    connection.send(operations_frame(missed))
-                await asyncio.sleep(0)
-                since = stop
-                recent = room.recent(since)
-            if welcome.operations is not msgspec.UNSET:
-                if recent:
-                    connection.send(operations_frame(recent))
-                room.join(connection)
-                return
-            welcome.operations = [committed_message(one) for one in recent]
-            welcome.revision = room.revision
+            missed = await self._missed(since)
+            welcome.operations = [committed_message(one) for one in missed]
+            since += len(missed)
+        welcome.revision = since
+        welcome.sequence = room.last_sequence(client)
         connection.send(Frame(messages.encode(welcome)))
+        # Without a pause between the last look and the join, nothing can come between them.
+        while since < room.revision:
+            missed = await self._missed(since)
+            if not missed:
+                raise CollabError(errors.STORAGE_FAILED)
+            connection.send(operations_frame(missed))
+            since += len(missed)
         room.join(connection)
+
+    async def _missed(self, since: int) -> list[StoredOperation]:
+        """Operations after ``since``: all of them from memory, or some of them from the store.
+
+        Raises `CollabError` BAD_REVISION when there never was such a revision.
+        """
+        recent = self._room.recent(since)
+        if recent is not None:
+            return recent
+        return [
+            one
+            async for one in self._request.app[STORE].operations(
+                self._room.id, since, min(self._room.revision, since + CATCH_UP)
+            )
+        ]
 
     async def _listen(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -230,7 +244,7 @@ class _Conversation:
                 refuse(self._connection, error)
                 if error.code.close is not None:
                     return
-                continue
+                received = []
             if received is None:
                 return
             for message in received:

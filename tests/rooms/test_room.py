@@ -126,10 +126,11 @@ async def test_bounds_on_operations_and_documents(store: MemoryStore) -> None:
             room.submit(ann, typed(0, 1, 0, "four"))
         assert caught.value.code is errors.OPERATION_TOO_LARGE
         room.submit(ann, typed(0, 1, 0, "abc"))
+        await ann.until(lambda r: r.operations)
         with pytest.raises(CollabError) as caught:
-            room.submit(ann, typed(0, 2, 0, "de"))
+            room.submit(ann, typed(1, 2, 0, "de"))
         assert caught.value.code is errors.DOCUMENT_TOO_LARGE
-        room.submit(ann, typed(0, 2, 0, "d"))
+        room.submit(ann, typed(1, 2, 0, "d"))
         await ann.until(lambda r: len(r.operations) == 2)
     await rooms.stop(1.0)
 
@@ -282,8 +283,9 @@ async def test_a_load_that_fails_fails_and_is_tried_again(
 
 
 async def test_an_idle_room_leaves_memory_with_a_snapshot(
-    store: MemoryStore, settings: Settings
+    store: MemoryStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("collab.rooms.snapshots.EVERY", 1)
     closed = asyncio.Event()
 
     class Watching(Quiet):
@@ -404,7 +406,9 @@ async def test_appends_are_consecutive(store: MemoryStore, room: Room) -> None:
     readers = [await enter(room, f"c{n}") for n in range(5)]
     for sequence in range(1, 11):
         for reader in readers:
+            await reader.until(
+                lambda r: sum(one.client == r.client for one in r.operations) == sequence - 1
+            )
             room.submit(reader, typed(room.revision, sequence, 0, "x"))
-            await asyncio.sleep(0)
     await readers[0].until(lambda r: len(r.operations) == 50)
     assert seen == list(range(1, 51))

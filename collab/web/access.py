@@ -1,0 +1,78 @@
+"""Who may do what: plugins decide, and here is what holds when none of them says anything."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from collab.plugins.access import Action
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
+from collab.storage.port import DocumentRecord
+from collab.web.identity import bearer_token, identify
+from collab.web.keys import PLUGINS
+from collab.web.proxies import peer
+
+_FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
+_HERE = ("localhost", "127.0.0.1", "[::1]")
+
+
+async def require(
+    request: web.Request, action: Action, document: DocumentRecord | None = None
+) -> User:
+    """Who sends the request, if they may do that. Raises `CollabError` FORBIDDEN."""
+    user = await identify(request)
+    if not await _allows(request, user, action, document):
+        raise CollabError(errors.FORBIDDEN)
+    return user
+
+
+async def permissions(request: web.Request, document: DocumentRecord) -> frozenset[str]:
+    """What a session may do: ``read`` and perhaps ``write``.
+
+    Raises `CollabError` FORBIDDEN when it may not even read.
+    """
+    user = await require(request, "read", document)
+    write = await _allows(request, user, "write", document)
+    return frozenset({"read", "write"}) if write else frozenset({"read"})
+
+
+async def readable(
+    request: web.Request, documents: Sequence[DocumentRecord]
+) -> Sequence[DocumentRecord]:
+    """Those of some documents that the visitor may read."""
+    if not request.app[PLUGINS].gate.guards:
+        return documents
+    user = await identify(request)
+    return [one for one in documents if await _allows(request, user, "read", one)]
+
+
+async def _allows(
+    request: web.Request, user: User, action: Action, document: DocumentRecord | None
+) -> bool:
+    plugins = request.app[PLUGINS]
+    otherwise = action != "administer" or _is_operator(request)
+    if not plugins.gate.guards:
+        return otherwise
+    about = None if document is None else plugins.document(document)
+    return await plugins.gate.allows(user, action, about, otherwise=otherwise)
+
+
+def _is_operator(request: web.Request) -> bool:
+    """Whether the visitor is a script with a token, or sits at this very machine.
+
+    A proxy on this machine makes everybody look so: what tells of one is not believed.
+    """
+    if bearer_token(request) is not None:
+        return True  # it was checked when the visitor was identified
+    visitor = peer(request)
+    try:
+        here = ipaddress.ip_address(visitor.address).is_loopback
+    except ValueError:
+        return False
+    host = visitor.host.rpartition(":")[0] if visitor.host[-1:].isdigit() else visitor.host
+    direct = not any(name in request.headers for name in _FORWARDED)
+    return here and direct and (host or visitor.host) in _HERE

@@ -1,0 +1,100 @@
+"""The HTTP API of files: documents in the formats that plugins bring, out and in."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from collab.plugins.exchange import Offer, content_of
+from collab.plugins.guard import HARMLESS
+from collab.plugins.offers import Format
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.web.access import require
+from collab.web.bodies import json_response, read_body, whole_number
+from collab.web.documents import find, made
+from collab.web.keys import PLUGINS
+
+_UNFIT = re.compile(r'[\x00-\x1f/\\:*?"<>|]+')
+
+LONGEST_NAME = 255
+"""Characters of a file's name that are looked at."""
+
+
+async def formats(request: web.Request) -> web.Response:
+    """``GET /api/formats``: what documents can be imported from and exported to."""
+    exchange = request.app[PLUGINS].exchange
+    return json_response(
+        {
+            "importers": _described(exchange.importers),
+            "exporters": _described(exchange.exporters),
+        }
+    )
+
+
+def _described(offers: dict[str, Offer]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": offer.format.name,
+            "title": offer.format.title,
+            "extension": offer.format.extension,
+            "media_type": offer.format.media_type,
+            "plugin": offer.guard.plugin,
+        }
+        for offer in offers.values()
+    ]
+
+
+async def export(request: web.Request) -> web.Response:
+    """``GET /api/documents/{id}/export/{format}?revision=``: the document as a file."""
+    record = await find(request)
+    plugins = request.app[PLUGINS]
+    revision = whole_number(request, "revision", None)
+    document = await plugins.document_at(record.id, revision)
+    format, data = await plugins.exchange.export(request.match_info["format"], document)
+    title = _UNFIT.sub(" ", document.title).strip(" .")[:100] or "document"
+    name = f"{title}.{format.extension}"
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return web.Response(
+        body=data,
+        headers={
+            "Content-Type": format.media_type + ("; charset=utf-8" if _is_text(format) else ""),
+            "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''"
+            + quote(name, safe=""),
+            "X-Collab-Revision": str(document.revision),
+            "X-Content-Type-Options": "nosniff",
+            # Whatever a plugin makes of what people wrote: it runs nothing, on our pages' behalf.
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Cache-Control": "no-cache",
+        },
+    )
+
+
+def _is_text(format: Format) -> bool:
+    return format.media_type.startswith("text/")
+
+
+async def import_file(request: web.Request) -> web.Response:
+    """``POST /api/import/{format}?title=&filename=``: a document from a file, the body → 201."""
+    await require(request, "create")
+    plugins = request.app[PLUGINS]
+    filename = request.query.get("filename", "")[:LONGEST_NAME]
+    data = await read_body(request)
+    plugin, imported, title = await plugins.exchange.read(
+        request.match_info["format"], data, filename
+    )
+    response, document = await made(
+        request, request.query.get("title") or title, imported.type, content_of(imported)
+    )
+    state = plugins.plugins[plugin].state
+    for key, value in imported.state.items():
+        try:
+            await state.set(key, value, document=document)
+        except HARMLESS as error:
+            raise CollabError(
+                errors.INTERNAL, f"The plugin {plugin} could not keep what belongs to it."
+            ) from error
+    return response

@@ -1,0 +1,70 @@
+"""What is below ``/plugins/NAME/``: static files and routes of the plugins that are on now.
+
+aiohttp's router is closed once the application runs, and plugins come and go later. So this is
+one resource of it, which asks the router of the plugin that the address names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from aiohttp import web
+from aiohttp.abc import AbstractMatchInfo
+from aiohttp.web_urldispatcher import PrefixResource, UrlMappingMatchInfo
+
+from collab.plugins.loading import Loaded
+from collab.plugins.manager import PluginManager
+
+
+class PluginRoutes(PrefixResource):
+    """A resource of the application's router."""
+
+    def __init__(self, plugins: PluginManager, base: str) -> None:
+        super().__init__(f"{base}/plugins")
+        self._plugins = plugins
+        self._base = base
+        self._routers: dict[str, tuple[Loaded, web.UrlDispatcher]] = {}
+
+    async def resolve(
+        self, request: web.Request
+    ) -> tuple[UrlMappingMatchInfo | None, set[str]]:
+        rest = request.rel_url.path_safe.removeprefix(self._prefix + "/")
+        router = self._router(rest.partition("/")[0])
+        if router is None:
+            return None, set()
+        match: AbstractMatchInfo = await router.resolve(request)
+        if isinstance(match, UrlMappingMatchInfo) and match.http_exception is None:
+            return match, set()
+        refused = match.http_exception
+        methods = refused.allowed_methods if isinstance(refused, web.HTTPMethodNotAllowed) else ()
+        return None, set(methods)
+
+    def _router(self, name: str) -> web.UrlDispatcher | None:
+        loaded = self._plugins.loaded.get(name)
+        if loaded is None:
+            self._routers.pop(name, None)
+            return None
+        known = self._routers.get(name)
+        if known is not None and known[0] is loaded:
+            return known[1]
+        router = web.UrlDispatcher()
+        folder = self._plugins.static_folder(name)
+        if folder is not None:
+            router.add_static(f"{self._base}/plugins/{name}/static", folder)
+        for route in loaded.offered.routes:
+            router.add_route(route.method, self._base + route.path, route.handler)
+        self._routers[name] = loaded, router
+        return router
+
+    def url_for(self, *args: str, **kwargs: str) -> NoReturn:
+        raise RuntimeError("The addresses of plugins are not built by name.")
+
+    def get_info(self) -> Any:
+        return {"prefix": self._prefix}
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())

@@ -1,0 +1,146 @@
+"""Who else is there: carets with names, pictures, and one's own name."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import collab
+from collab.web.names import PALETTE
+from tests.browser.people import House, Person
+
+pytestmark = pytest.mark.browser
+
+TEXT = "The quick brown fox jumps over the lazy dog.\nA second line.\n"
+
+
+async def sees_caret(person: Person, name: str, position: int) -> None:
+    """Wait until the caret of ``name`` is drawn at that position."""
+    await person.page.wait_for_function(
+        """([name, position]) => {
+          const place = editorView().coordsAtPos(position);
+          return [...document.querySelectorAll(".cm-remoteCaret")].some((caret) => {
+            const box = caret.getBoundingClientRect();
+            return caret.textContent === name && Math.abs(box.left + 1 - place.left) < 2
+              && Math.abs(box.top - place.top) < 2;
+          });
+        }""",
+        arg=[name, position],
+    )
+
+
+async def test_each_sees_the_others_caret(house: House) -> None:
+    document = await house.document(TEXT)
+    ada, bob = await house.person(name="Ada"), await house.person(name="Bob", color="#2e7d32")
+    await asyncio.gather(ada.open(document), bob.open(document))
+    await ada.put_caret(10)
+    await bob.put_caret(20)
+    await asyncio.gather(sees_caret(bob, "Ada", 10), sees_caret(ada, "Bob", 20))
+    await ada.page.wait_for_selector(".cm-remoteCaret[data-shown]")
+
+    # They move through the edits of everybody.
+    await ada.type("xyz")
+    await asyncio.gather(sees_caret(bob, "Ada", 13), sees_caret(ada, "Bob", 23))
+    await bob.type("!")
+    await asyncio.gather(sees_caret(bob, "Ada", 13), sees_caret(ada, "Bob", 24))
+    await house.write(document, "0123456789" + await house.text(document))
+    await asyncio.gather(sees_caret(bob, "Ada", 23), sees_caret(ada, "Bob", 34))
+
+    # A selection is tinted.
+    await bob.put_caret(0, 15)
+    await ada.page.wait_for_selector(".cm-remoteSelection")
+    await sees_caret(ada, "Bob", 15)
+
+    # The name goes after a while, and comes back under the pointer.
+    await ada.page.wait_for_selector(".cm-remoteCaret:not([data-shown])")
+    box = await ada.page.locator(".cm-remoteCaret").bounding_box()
+    assert box is not None
+    await ada.page.mouse.move(box["x"] + 1, box["y"] + box["height"] / 2)
+    await ada.page.wait_for_selector(".cm-remoteCaret[data-shown]")
+
+    # And a caret is gone when its owner is.
+    await bob.page.close()
+    await ada.page.wait_for_selector(".cm-remoteCaret", state="detached")
+
+
+async def test_a_typists_caret_moves_along_before_it_is_told(house: House) -> None:
+    document = await house.document("abc")
+    ada, bob = await house.person(name="Ada"), await house.person(name="Bob")
+    await asyncio.gather(ada.open(document), bob.open(document))
+    await ada.put_caret(0)
+    await bob.put_caret(3)
+    await sees_caret(ada, "Bob", 3)
+    await bob.page.evaluate(
+        """() => {
+          const { send } = WebSocket.prototype;
+          WebSocket.prototype.send = function (data) {
+            if (!data.includes('"message"')) send.call(this, data);
+          };
+        }"""
+    )
+    await bob.type("def")
+    await ada.sees("abcdef")
+    await sees_caret(ada, "Bob", 6)
+
+
+async def test_people_are_shown_and_may_change_their_name(house: House) -> None:
+    document = await house.document(TEXT)
+    ada, bob = await house.person(name="Ada Lovelace"), await house.person(name="Bob")
+    await asyncio.gather(ada.open(document), bob.open(document))
+    await bob.page.locator("#header-slot").get_by_title("Ada Lovelace").wait_for()
+    await ada.put_caret(5)
+    await sees_caret(bob, "Ada Lovelace", 5)
+
+    await ada.page.click("#me")
+    await ada.page.get_by_label("Your name", exact=True).fill("Countess")
+    await ada.page.locator(".swatch").nth(7).click()
+    await ada.page.get_by_role("button", name="Save").click()
+    await ada.page.wait_for_selector("#me-card", state="hidden")
+    assert await ada.page.get_attribute("#me", "title") == "You are Countess"
+    await bob.page.locator("#header-slot").get_by_title("Countess").wait_for()
+    await ada.put_caret(8)
+    await sees_caret(bob, "Countess", 8)
+    await ada.page.reload()
+    await ada.page.wait_for_selector('#me[title="You are Countess"]')
+
+
+async def test_a_name_that_is_refused_says_why(house: House) -> None:
+    document = await house.document()
+    ada = await house.person()
+    await ada.open(document)
+    await ada.page.click("#me")
+    await ada.page.get_by_label("Your name", exact=True).fill("\u202e\u202e")
+    ada.network_faults_expected = True  # a browser reports every answer 400 as failed
+    await ada.page.get_by_role("button", name="Save").click()
+    problem = ada.page.locator("#me-card .problem")
+    await problem.wait_for()
+    assert (await problem.inner_text()).endswith(".")
+
+
+async def test_the_title_is_live(house: House) -> None:
+    document = await house.document(title="Draft")
+    ada, bob = await house.person(), await house.person()
+    await asyncio.gather(ada.open(document), bob.open(document))
+    await ada.page.fill("#title", "Letter to the landlord")
+    await bob.page.wait_for_function("() => document.title === 'Letter to the landlord · Collab'")
+    assert await bob.page.input_value("#title") == "Letter to the landlord"
+    # An empty title is none: the old one comes back.
+    await ada.page.fill("#title", "   ")
+    await ada.page.keyboard.press("Enter")
+    assert await ada.page.input_value("#title") == "Letter to the landlord"
+    # Escape takes back what was not sent yet.
+    await bob.page.focus("#title")
+    await bob.page.keyboard.type("!")
+    await bob.page.keyboard.press("Escape")
+    assert await bob.page.input_value("#title") == "Letter to the landlord"
+
+
+def test_the_colours_offered_are_the_servers() -> None:
+    source = (Path(collab.__file__).parent / "static" / "colors.js").read_text(encoding="utf-8")
+    offered = re.search(r"PALETTE = \[(.*?)\]", source, re.DOTALL)
+    assert offered
+    assert json.loads(f"[{offered[1].strip().rstrip(',')}]") == list(PALETTE)
