@@ -82,14 +82,29 @@ class Journal:
                 for room, operations in saved:
                     self._publish(room, operations)
                 saved = []
-                for room, operations, error in await commit if commit is not None else []:
+                for room, operations, error in await self._outcome(commit, batch):
                     if error is None:
                         saved.append((room, operations))
                     else:
-                        log.error("document %s: %s", room.id, error or type(error).__name__)
+                        log.error("document %s: %s", room.id, str(error) or type(error).__name__)
                         room.failed(error)
         finally:
             self._running = None
+
+    async def _outcome(
+        self, commit: asyncio.Future[list[Outcome]] | None, batch: list[Taken]
+    ) -> list[Outcome]:
+        if commit is None:
+            return []
+        try:
+            return await commit
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # it is the journal that is told to end
+            # Nobody knows whether the cancelled commit happened; the deduplication record
+            # does, when the senders come back.
+            return [(room, operations, error) for room, operations in batch]
 
     def _publish(self, room: Writer, operations: Sequence[Ordered]) -> None:
         try:
@@ -111,13 +126,6 @@ class Journal:
                     for room, ops in batch
                 ]
             )
-        except asyncio.CancelledError as error:
-            # Nobody knows whether it was committed. A second try would not know either, when
-            # it is cancelled too; the deduplication record does, when the senders come back.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            return [(room, ops, error) for room, ops in batch]
         except Exception as error:
             if len(batch) == 1:
                 room, ops = batch[0]

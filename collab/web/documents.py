@@ -84,17 +84,15 @@ async def create(request: web.Request) -> web.Response:
     """``POST /api/documents`` → 201 with id and links."""
     new = await read_json(request, NewDocument)
     await require(request, "create")
-    response, _ = await made(request, new.title, new.type, new.content)
-    return response
+    return answer(
+        request, await request.app[PLUGINS].make_document(new.title, new.type, new.content)
+    )
 
 
-async def made(
-    request: web.Request, title: str, type: str, content: Any
-) -> tuple[web.Response, Document]:
-    """Make a document, and the answer that tells of it. Raises `CollabError`."""
-    document = await request.app[PLUGINS].make_document(title, type, content)
+def answer(request: web.Request, document: Document) -> web.Response:
+    """Tells of a document that was made."""
     shown = described(request, document.record)
-    return json_response(shown, status=201, Location=shown["links"]["self"]), document
+    return json_response(shown, status=201, Location=shown["links"]["self"])
 
 
 async def page(request: web.Request) -> dict[str, Any]:

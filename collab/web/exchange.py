@@ -8,14 +8,11 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from collab.plugins.exchange import Offer, content_of
-from collab.plugins.guard import HARMLESS
+from collab.plugins.exchange import Offer
 from collab.plugins.offers import Format
-from collab.protocol import errors
-from collab.protocol.errors import CollabError
 from collab.web.access import require
 from collab.web.bodies import json_response, read_body, whole_number
-from collab.web.documents import find, made
+from collab.web.documents import answer, find
 from collab.web.keys import PLUGINS
 
 _UNFIT = re.compile(r'[\x00-\x1f/\\:*?"<>|]+')
@@ -83,18 +80,7 @@ async def import_file(request: web.Request) -> web.Response:
     plugins = request.app[PLUGINS]
     filename = request.query.get("filename", "")[:LONGEST_NAME]
     data = await read_body(request)
-    plugin, imported, title = await plugins.exchange.read(
-        request.match_info["format"], data, filename
+    document = await plugins.import_file(
+        request.match_info["format"], data, filename, request.query.get("title")
     )
-    response, document = await made(
-        request, request.query.get("title") or title, imported.type, content_of(imported)
-    )
-    state = plugins.plugins[plugin].state
-    for key, value in imported.state.items():
-        try:
-            await state.set(key, value, document=document)
-        except HARMLESS as error:
-            raise CollabError(
-                errors.INTERNAL, f"The plugin {plugin} could not keep what belongs to it."
-            ) from error
-    return response
+    return answer(request, document)

@@ -90,7 +90,9 @@ async def secure_pages(request: web.Request, handler: Handler) -> web.StreamResp
         response.headers["Cache-Control"] = "no-cache"
         response.headers["X-Content-Type-Options"] = "nosniff"
     elif response.content_type == "text/html":
-        response.headers.update(security_headers(request, request[NONCE]))
+        for name, value in security_headers(request, request[NONCE]).items():
+            # An exported file has a stricter policy of its own.
+            response.headers.setdefault(name, value)
     return response
 
 

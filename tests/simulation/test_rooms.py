@@ -1,0 +1,73 @@
+"""The product's own rooms, journal, conversation and replica under every unlucky interleaving.
+
+A failure prints its seed; ``COLLAB_SEEDS=17`` runs seed 17 alone, ``COLLAB_SEEDS=0:500`` a range.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from collab.rooms import Journal, Room
+from tests.crash.reckless import tell_first, tell_nothing
+from tests.simulation.house import House, simulate
+from tests.simulation.seeds import seeds
+
+
+def _live(seed: int) -> House:
+    try:
+        return simulate(seed)
+    except BaseException as error:
+        error.add_note(f"seed {seed}")
+        raise
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_every_seed_converges_and_no_promise_is_broken(block: int) -> None:
+    for seed in seeds(300)[block::3]:
+        _live(seed)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(0)
+def test_ten_thousand_seeds() -> None:
+    for seed in seeds(10_000):
+        _live(seed)
+
+
+def test_a_seed_replays_byte_for_byte() -> None:
+    for seed in range(5):
+        first, second = _live(seed), _live(seed)
+        assert first.trace == second.trace
+        assert first.logged() == second.logged()
+
+
+def test_the_troubles_do_happen() -> None:
+    """A simulation in which nothing goes wrong would pass as well."""
+    happened = {word for seed in range(40) for line in _live(seed).trace for word in line.split()}
+    assert {"kill", "stop", "start", "edits", "Joined", "Saved", "Ended"} <= happened
+
+
+async def _never_sent_before(room: Any, client: str, since: int) -> None:
+    room._sequences.setdefault(client, (0, 0))
+
+
+MUTANTS: dict[str, AbstractContextManager[object]] = {
+    "tell before commit": mock.patch.multiple(Journal, _take=tell_first, _publish=tell_nothing),
+    "forget who sent what": mock.patch.object(Room, "resume", _never_sent_before),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_negative_control(mutant: str) -> None:
+    """A rule that is broken on purpose is noticed within 500 seeds."""
+    with MUTANTS[mutant]:
+        for seed in range(500):
+            try:
+                _live(seed)
+            except BaseException:
+                return
+    pytest.fail(f"{mutant} went unnoticed for 500 seeds")
