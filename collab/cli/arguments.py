@@ -11,7 +11,7 @@ from collab.cli.options import OPTIONS
 
 ALL = frozenset(option.path[0] for option in OPTIONS)
 STORAGE = frozenset({"data_dir", "database", "durability"})
-PLUGINS = frozenset({"plugins_dir", "plugins_off"})
+PLUGINS = frozenset({"plugins_dir", "plugins_on", "plugins_off"})
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -27,14 +27,18 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"collab {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    _settings(_add(commands, "serve", "run the server until SIGTERM or Ctrl-C"), ALL)
+    serve = _add(commands, "serve", "run the server until SIGTERM or Ctrl-C")
+    serve.add_argument(
+        "--safe-mode", action="store_true", help="load no plugins but those that --only names"
+    )
+    serve.add_argument(
+        "--only", metavar="NAME", action="append", help="load this plugin, and no others but those"
+    )
+    _settings(serve, ALL)
     _settings(_add(commands, "migrate", "bring the database to this version's form"), STORAGE)
     _documents(commands)
     _transfer(commands)
-    plugins = _group(commands, "plugins", "look at plugins")
-    listing = _add(plugins, "list", "which there are, switched on or not", "plugins list")
-    listing.add_argument("--json", action="store_true", help="one JSON object on each line")
-    _settings(listing, PLUGINS)
+    _plugins(commands)
     shown = _add(commands, "settings", "show the settings in force and where they come from")
     shown.add_argument(
         "--reference", action="store_true", help="print the reference of all settings instead"
@@ -54,6 +58,33 @@ def _add(commands: _Commands, name: str, help: str, command: str = "") -> Argume
 def _group(commands: _Commands, name: str, help: str) -> _Commands:
     parser = commands.add_parser(name, help=help, allow_abbrev=False)
     return parser.add_subparsers(metavar="COMMAND", required=True)
+
+
+def command_parser(name: str, help: str = "") -> ArgumentParser:
+    """For the command ``name`` of a plugin, which adds to it what it takes itself."""
+    parser = ArgumentParser(f"collab {name}", description=help, allow_abbrev=False)
+    _settings(parser, STORAGE | PLUGINS, tokens=False)
+    return parser
+
+
+def _plugins(commands: _Commands) -> None:
+    plugins = _group(commands, "plugins", "look at plugins, and make one")
+    listing = _add(plugins, "list", "which there are, switched on or not", "plugins list")
+    listing.add_argument("--json", action="store_true", help="one JSON object on each line")
+    group = listing.add_argument_group(
+        "on a running server", "with --url, how they are doing there"
+    )
+    group.add_argument("--url", help="the server's address (or COLLAB_URL)")
+    group.add_argument("--token", dest="bearer", help="a script's token (or COLLAB_TOKEN)")
+    _settings(listing, PLUGINS, tokens=False)
+    show = _add(plugins, "show", "what a plugin can do and what can be set", "plugins show")
+    show.add_argument("name")
+    _settings(show, PLUGINS, tokens=False)
+    new = _add(plugins, "new", "make a plugin that works, to change it", "plugins new")
+    new.add_argument("name", help="small letters, digits and _")
+    new.add_argument(
+        "--into", metavar="FOLDER", default=".", help="the folder of your plugins, by default here"
+    )
 
 
 def _documents(commands: _Commands) -> None:
@@ -79,20 +110,21 @@ def _transfer(commands: _Commands) -> None:
     importing.add_argument("files", nargs="+", metavar="FILE", help="- is standard input")
     importing.add_argument("--title", help="by default the file's name without its ending")
     importing.add_argument(
-        "--format", choices=("text", "delta"), help="by default delta for .json, else text"
+        "--format",
+        help="text, delta, or one that a plugin brings; by default delta for .json, else text",
     )
     importing.add_argument("--type", help="text or richtext; by default what the file needs")
-    _where(importing)
+    _where(importing, plugins=True)
     export = _add(commands, "export", "write documents into files or to standard output")
     export.add_argument("ids", nargs="*", metavar="id")
     export.add_argument("--all", action="store_true", help="every document, into a folder")
     export.add_argument("--output", "-o", help="a file, or a folder for several documents")
     export.add_argument(
-        "--format", choices=("text", "delta"), default="text", help="by default text"
+        "--format", default="text", help="text (the default), delta, or one that a plugin brings"
     )
     export.add_argument("--revision", type=_revision, help="by default the newest")
     export.add_argument("--force", action="store_true", help="replace files that are there")
-    _where(export)
+    _where(export, plugins=True)
 
 
 def _revision(text: str) -> int:
@@ -101,14 +133,14 @@ def _revision(text: str) -> int:
     return int(text)
 
 
-def _where(parser: ArgumentParser) -> None:
+def _where(parser: ArgumentParser, plugins: bool = False) -> None:
     """Which documents a command works on."""
     group = parser.add_argument_group(
         "through a running server", "without --url the command works on the database itself"
     )
     group.add_argument("--url", help="the server's address (or COLLAB_URL)")
     group.add_argument("--token", dest="bearer", help="a script's token (or COLLAB_TOKEN)")
-    _settings(parser, STORAGE, tokens=False)
+    _settings(parser, STORAGE | PLUGINS if plugins else STORAGE, tokens=False)
 
 
 def _settings(parser: ArgumentParser, names: Collection[str], tokens: bool = True) -> None:

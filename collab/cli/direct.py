@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from collab.cli.failure import Exit, Failure
-from collab.cli.library import Entry, Format
+from collab.cli.library import EXTENSIONS, Entry
 from collab.cli.lock import locked
+from collab.plugins.manager import PluginManager
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Settings
 from collab.rooms.new import new_document
@@ -27,6 +28,7 @@ class DirectLibrary:
 
     def __init__(self, store: Store, loop: asyncio.Runner, settings: Settings) -> None:
         self._store, self._loop, self._settings = store, loop, settings
+        self._manager: PluginManager | None = None
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         try:
@@ -63,7 +65,55 @@ class DirectLibrary:
         if not self._run(self._store.delete(id)):
             raise _missing(id)
 
-    def content(self, id: str, format: Format, revision: int | None = None) -> Iterator[bytes]:
+    def extension(self, format: str) -> str:
+        if format in EXTENSIONS:
+            return EXTENSIONS[format]
+        offer = self._plugins().exchange.exporters.get(format)
+        if offer is None:
+            names = ", ".join([*EXTENSIONS, *self._plugins().exchange.exporters])
+            raise Failure(f"There is no format {format} to export; there is: {names}.", Exit.USAGE)
+        return offer.format.extension
+
+    def import_file(self, format: str, data: bytes, filename: str, title: str | None) -> Entry:
+        importers = self._plugins().exchange.importers
+        if format not in importers:
+            names = ", ".join([*EXTENSIONS, *importers])
+            raise Failure(f"There is no format {format} to import; there is: {names}.", Exit.USAGE)
+        return self._told(self._import(format, data, filename, title))
+
+    async def _import(self, format: str, data: bytes, filename: str, title: str | None) -> Entry:
+        plugins = self._plugins()
+        document = await plugins.import_file(format, data, filename, title)
+        return _entry(document.record)
+
+    async def _export(self, id: str, format: str, revision: int | None) -> bytes:
+        plugins = self._plugins()
+        document = await plugins.document_at(id, revision)
+        _, data = await plugins.exchange.export(format, document)
+        return data
+
+    def _told(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return self._run(work)
+        except CollabError as error:
+            missing = error.code.code in ("no_document", "bad_revision")
+            raise Failure(error.sentence, Exit.MISSING if missing else Exit.FAILED) from error
+
+    def _plugins(self) -> PluginManager:
+        """Loaded when somebody asks for what they bring."""
+        if self._manager is None:
+            self._manager = PluginManager(self._settings)
+            try:
+                self._manager.load()
+            except ValueError as error:
+                raise Failure(str(error), Exit.USAGE) from error
+            self._manager.attach(self._store)
+        return self._manager
+
+    def content(self, id: str, format: str, revision: int | None = None) -> Iterator[bytes]:
+        if format not in EXTENSIONS:
+            self.extension(format)
+            return iter([self._told(self._export(id, format, revision))])
         try:
             loaded = self._run(self._store.load(id, revision))
         except ValueError as error:
@@ -73,7 +123,7 @@ class DirectLibrary:
         return _pieces(loaded, format)
 
 
-def _pieces(loaded: Loaded, format: Format) -> Iterator[bytes]:
+def _pieces(loaded: Loaded, format: str) -> Iterator[bytes]:
     content = replayed(loaded)
     if format == "delta":
         yield msgspec.json.encode(content.delta().ops)

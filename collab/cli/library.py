@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
-Format = Literal["text", "delta"]
-"""Plain text, or the JSON of a delta."""
+EXTENSIONS = {"text": "txt", "delta": "json"}
+"""Of files of plain text, and of the JSON of a delta; plugins bring other formats."""
 
 
 class Entry(Struct, frozen=True):
@@ -35,5 +35,11 @@ class Library(Protocol):
 
     def delete(self, id: str) -> None: ...
 
-    def content(self, id: str, format: Format, revision: int | None = None) -> Iterator[bytes]:
+    def content(self, id: str, format: str, revision: int | None = None) -> Iterator[bytes]:
         """What a document holds, in pieces; fails before the first piece or not at all."""
+
+    def extension(self, format: str) -> str:
+        """Of files of a format that documents are exported to."""
+
+    def import_file(self, format: str, data: bytes, filename: str, title: str | None) -> Entry:
+        """Make a document of a file in a format that a plugin brings."""

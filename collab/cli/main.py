@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import msgspec
-
-from collab.cli import documents, transfer
+from collab.cli import documents, plugins, transfer
 from collab.cli.arguments import make_parser
 from collab.cli.direct import open_directly
 from collab.cli.failure import Exit, Failure
 from collab.cli.library import Library
 from collab.cli.loading import Loaded, load
+from collab.cli.offline import plugin_command
 from collab.cli.remote import RemoteLibrary
 from collab.cli.show import print_settings
-from collab.plugins.manager import PluginManager
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The ``collab`` command; returns its exit code. Exits by itself for ``--help`` only, and
     when the command line can't be understood."""
-    parsed = make_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = COMMANDS[parsed.command](parsed)
+        code = None
+        if words and not words[0].startswith("-") and words[0] not in FIRST_WORDS:
+            code = plugin_command(words, dict(os.environ))
+        if code is None:
+            parsed = make_parser().parse_args(words)
+            code = COMMANDS[parsed.command](parsed)
         sys.stdout.flush()
         return code
     except Failure as failure:
@@ -52,6 +53,8 @@ def _load(arguments: Namespace) -> Loaded:
 def _serve(arguments: Namespace) -> int:
     from collab.cli.serve import serve
 
+    if arguments.safe_mode or arguments.only:
+        arguments.plugins_on = arguments.only or []
     return serve(_load(arguments).settings)
 
 
@@ -70,31 +73,6 @@ def _settings(arguments: Namespace) -> int:
     else:
         print_settings(_load(arguments))
     return Exit.DONE
-
-
-def _plugins(arguments: Namespace) -> int:
-    # What is wrong with a plugin stands in the list; the log need not say it again.
-    logging.getLogger("collab").addHandler(logging.NullHandler())
-    manager = PluginManager(_load(arguments).settings)
-    try:
-        asyncio.run(_load_plugins(manager))
-    except ValueError as error:
-        raise Failure(str(error), Exit.USAGE) from error
-    listing = manager.listing()
-    if arguments.json:
-        for one in listing:
-            print(msgspec.json.encode(one).decode())
-        return Exit.DONE
-    documents.print_table(
-        ("NAME", "STATE", "WHERE", "WHAT FOR"),
-        [(one.name, one.state, one.where, one.description) for one in listing],
-    )
-    return Exit.DONE
-
-
-async def _load_plugins(manager: PluginManager) -> None:
-    """Inside an event loop, as the server loads them: a plugin may count on it."""
-    manager.load()
 
 
 @contextmanager
@@ -134,6 +112,11 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "documents delete": _with_library(documents.delete),
     "import": _with_library(transfer.import_files),
     "export": _with_library(transfer.export),
-    "plugins list": _plugins,
+    "plugins list": plugins.show_list,
+    "plugins show": plugins.show,
+    "plugins new": plugins.new,
     "settings": _settings,
 }
+
+FIRST_WORDS = frozenset(name.split()[0] for name in COMMANDS)
+"""Other words may be commands of plugins."""

@@ -198,6 +198,7 @@ _ALLOWED = {
     "database": "a URL such as sqlite:///file.db",
     "plugins_dir": "a folder that exists",
     "templates_dir": "a folder that exists",
+    "plugins_on": "a list of names, or *",
     "plugins_off": "a list of names",
     "trusted_proxies": "a list of networks such as 10.0.0.0/8, and perhaps the word unix",
     "allowed_origins": "a list of origins such as https://docs.example:8443",

@@ -12,7 +12,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import msgspec
 
 from collab.cli.failure import Exit, Failure
-from collab.cli.library import Entry, Format
+from collab.cli.library import EXTENSIONS, Entry
 
 TIMEOUT = 60.0
 """Seconds that the server may be silent."""
@@ -24,6 +24,16 @@ _MEDIA = {"text": "text/plain", "delta": "application/json"}
 class _Page(msgspec.Struct):
     documents: list[Entry]
     next: str | None
+
+
+class _Format(msgspec.Struct):
+    name: str
+    extension: str
+
+
+class _Formats(msgspec.Struct):
+    importers: list[_Format]
+    exporters: list[_Format]
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -53,7 +63,10 @@ class RemoteLibrary:
         """Raises `Failure` with the server's own sentence when it refuses."""
         headers = {**self._headers, **({"Accept": accept} if accept else {})}
         data = None
-        if body is not None:
+        if isinstance(body, bytes):
+            data = body
+            headers["Content-Type"] = "application/octet-stream"
+        elif body is not None:
             data = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json"
         request = Request(self._url + path, data, headers, method=method)
@@ -85,6 +98,12 @@ class RemoteLibrary:
                 f"{self._url} gives an answer that is not Collab's ({error}): is the address right?"
             ) from None
 
+    def plugins(self) -> list[dict[str, Any]]:
+        """The server's plugins and how they are doing; for its operator only."""
+        found = self._read(self._ask("GET", "/api/plugins"), dict[str, list[dict[str, Any]]])
+        plugins: list[dict[str, Any]] = found["plugins"]
+        return plugins
+
     def documents(self, search: str = "") -> Iterator[Entry]:
         cursor: str | None = None
         while True:
@@ -108,10 +127,30 @@ class RemoteLibrary:
     def delete(self, id: str) -> None:
         self._ask("DELETE", _path(id)).close()
 
-    def content(self, id: str, format: Format, revision: int | None = None) -> Iterator[bytes]:
+    def content(self, id: str, format: str, revision: int | None = None) -> Iterator[bytes]:
         query = "" if revision is None else f"?revision={revision}"
-        response = self._ask("GET", f"{_path(id)}/content{query}", accept=_MEDIA[format])
+        if format in _MEDIA:
+            response = self._ask("GET", f"{_path(id)}/content{query}", accept=_MEDIA[format])
+        else:
+            path = f"{_path(id)}/export/{quote(format, safe='')}{query}"
+            response = self._ask("GET", path, accept="*/*")
         return self._pieces(response)
+
+    def extension(self, format: str) -> str:
+        if format in EXTENSIONS:
+            return EXTENSIONS[format]
+        offers: _Formats = self._read(self._ask("GET", "/api/formats"), _Formats)
+        for one in offers.exporters:
+            if one.name == format:
+                return one.extension
+        names = ", ".join([*EXTENSIONS, *(one.name for one in offers.exporters)])
+        raise Failure(f"{self._url} exports no {format}; it exports: {names}.", Exit.USAGE)
+
+    def import_file(self, format: str, data: bytes, filename: str, title: str | None) -> Entry:
+        query = urlencode({"filename": filename, **({"title": title} if title else {})})
+        path = f"/api/import/{quote(format, safe='')}?{query}"
+        entry: Entry = self._read(self._ask("POST", path, data), Entry)
+        return entry
 
     def _pieces(self, response: HTTPResponse) -> Iterator[bytes]:
         with response:

@@ -9,7 +9,7 @@ from collab.cli.documents import print_table
 from collab.cli.loading import Loaded
 from collab.cli.options import OPTIONS
 
-_SECRET = re.compile(r"secret|password|passwd|token|key", re.IGNORECASE)
+SECRET = re.compile(r"secret|password|passwd|token|key", re.IGNORECASE)
 _PASSWORD = re.compile(r"(://[^/:@]*:)[^/@]*@")
 HIDDEN = "********"
 
@@ -26,7 +26,7 @@ def print_settings(loaded: Loaded) -> None:
             continue
         for path, one in _flat(value, option.path):
             key = ".".join(path)
-            shown = HIDDEN if _SECRET.search(key) else _shown(key, one)
+            shown = HIDDEN if SECRET.search(key) else _shown(key, one)
             rows.append((key, shown, loaded.source(key)))
     print_table(("SETTING", "VALUE", "FROM"), rows)
 

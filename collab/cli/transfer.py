@@ -17,12 +17,11 @@ from typing import Any
 import msgspec
 
 from collab.cli.failure import Exit, Failure
-from collab.cli.library import Entry, Format, Library
+from collab.cli.library import EXTENSIONS, Entry, Library
 from collab.cli.progress import progress
 from collab.ot import Delta, InvalidOperation, document_type
 
 STDIN = "-"
-_SUFFIX = {"text": ".txt", "delta": ".json"}
 _UNFIT = re.compile(r'[\x00-\x1f/\\:*?"<>|]+')
 
 
@@ -36,6 +35,9 @@ def import_files(library: Library, arguments: Namespace) -> None:
         raise Failure("--title is for one file; several are called by their names.", Exit.USAGE)
     if files.count(STDIN) > 1:
         raise Failure("Standard input (-) can be read once only.", Exit.USAGE)
+    if arguments.format is not None and arguments.format not in EXTENSIONS:
+        _import_by_plugin(library, arguments)
+        return
     read = [(name, *_read_document(name, arguments.format, arguments.type)) for name in files]
     size = sum(_size(content) for _, _, content in read)
     with progress("importing", size) as bar:
@@ -50,16 +52,36 @@ def import_files(library: Library, arguments: Namespace) -> None:
             bar.advance(_size(content))
 
 
+def _import_by_plugin(library: Library, arguments: Namespace) -> None:
+    if arguments.type is not None:
+        raise Failure("--type is for text and delta; a plugin knows what a file is.", Exit.USAGE)
+    read = [(name, _read_file(name)) for name in arguments.files]
+    with progress("importing", sum(_size(data) for _, data in read)) as bar:
+        for name, data in read:
+            filename = "" if name == STDIN else Path(name).name
+            try:
+                entry = library.import_file(arguments.format, data, filename, arguments.title)
+            except Failure as failure:
+                raise Failure(f"{name}: {failure.sentence}", failure.code) from failure
+            bar.clear()
+            print(f"{entry.id}  {entry.title}")
+            bar.advance(_size(data))
+
+
+def _read_file(name: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+    except OSError as error:
+        raise Failure(f"{name} can't be read: {error.strerror}.") from None
+
+
 def _size(content: Any) -> int:
     return len(content) + 1
 
 
-def _read_document(name: str, format: Format | None, type: str | None) -> tuple[str, Any]:
+def _read_document(name: str, format: str | None, type: str | None) -> tuple[str, Any]:
     """The type and content that a file is imported as. Raises `Failure`."""
-    try:
-        data = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
-    except OSError as error:
-        raise Failure(f"{name} can't be read: {error.strerror}.") from None
+    data = _read_file(name)
     if (format or ("delta" if name.lower().endswith(".json") else "text")) == "delta":
         return _read_delta(name, data, type)
     try:
@@ -99,7 +121,8 @@ def export(library: Library, arguments: Namespace) -> None:
     ids: list[str] = arguments.ids
     if arguments.all == bool(ids):
         raise Failure("Name the documents to export, or give --all.", Exit.USAGE)
-    wanted: Format = arguments.format
+    wanted: str = arguments.format
+    extension = library.extension(wanted)
     output = None if arguments.output in (None, STDIN) else Path(arguments.output)
     into_folder = arguments.all or len(ids) > 1 or (output is not None and output.is_dir())
     if into_folder and output is None:
@@ -119,18 +142,18 @@ def export(library: Library, arguments: Namespace) -> None:
         raise Failure(f"{output} can't be made a folder: {error.strerror}.") from None
     with progress("exporting", len(entries)) as bar:
         for entry in entries:
-            path = output / file_name(entry, wanted)
+            path = output / file_name(entry, extension)
             pieces = library.content(entry.id, wanted, arguments.revision)
             _write(path, pieces, arguments.force)
             bar.advance()
 
 
-def file_name(entry: Entry, format: Format) -> str:
+def file_name(entry: Entry, extension: str) -> str:
     """The title, as far as files may be called so, and the id, which makes it the only one."""
     title = _UNFIT.sub(" ", entry.title).strip(" .")
     while len(title.encode()) > 120:
         title = title[:-1]
-    return f"{title.strip()} {entry.id}{_SUFFIX[format]}".strip()
+    return f"{title.strip()} {entry.id}.{extension}".strip()
 
 
 def _write(path: Path, pieces: Iterable[bytes], force: bool) -> None:

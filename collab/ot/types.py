@@ -42,6 +42,11 @@ def register(type: DocumentType) -> None:
         raise ValueError(f"There is a document type {type.name!r} already.")
 
 
+def unregister(name: str) -> None:
+    """Take a type out again, if it is there; contents that were made stay what they are."""
+    _types.pop(name, None)
+
+
 def document_type(name: str) -> DocumentType:
     """Return the type of that name. Raises LookupError, with a sentence, when there is none."""
     found = _types.get(name)

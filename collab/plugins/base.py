@@ -17,11 +17,18 @@ from collab.protocol.frames import Frame
 from collab.rooms.port import Session
 
 if TYPE_CHECKING:
+    from collab.plugins.access import Action
     from collab.plugins.positions import Positions
+    from collab.plugins.ranges import Ranges
+    from collab.plugins.server import Server
     from collab.plugins.services import Services
     from collab.plugins.state import State
+    from collab.protocol.messages import User
 
 _P = ParamSpec("_P")
+
+API = 1
+"""The version of the plugin interface. It changes when a plugin would have to."""
 
 MESSAGE_SIZE = 256 * 1024
 """Bytes of JSON in a plugin's message at most."""
@@ -34,6 +41,10 @@ class Plugin:
     It is made once, without arguments, before the server starts; ``name``, ``settings``,
     ``log`` and ``state`` are set right after. The docstring's first line says what it is for.
     """
+
+    api: int = API
+    """The version of the interface that the plugin is written for: set it to the number you
+    wrote for, so that a server with another one says so at its start."""
 
     class Settings(NoSettings, frozen=True):
         """What an operator can decide; replace it by a `msgspec.Struct` of your own."""
@@ -52,6 +63,35 @@ class Plugin:
 
     _services: Services
 
+    @property
+    def server(self) -> Server:
+        """The server, from ``server_started`` on. Raises LookupError before."""
+        return self._services.started().server
+
+    @property
+    def http(self) -> Any:
+        """The server's ``aiohttp.ClientSession``, from ``server_started`` on: do not close it.
+
+        It has time-outs, follows no proxies' settings, and keeps no cookies. Raises LookupError
+        before, and where there is no server.
+        """
+        http = self._services.started().http
+        if http is None:
+            raise LookupError("There is no HTTP client: no server runs here.")
+        return http
+
+    async def allowed(self, request: Any, action: Action, document: str | None = None) -> User:
+        """Who sends a request to one of the plugin's routes, if they may do that.
+
+        ``document`` is the id of the document it is about, None for ``create`` and
+        ``administer``. Raises `CollabError`: they may not, or there is no such document. A route
+        that shows or changes a document asks this first.
+        """
+        admit = self._services.started().admit
+        if admit is None:
+            raise LookupError("Nobody can be asked: no server runs here.")
+        return await admit(request, action, document)
+
     async def broadcast(
         self, document: Document, data: Any, *, except_: Session | None = None
     ) -> None:
@@ -64,6 +104,8 @@ class Plugin:
         if document.sessions:
             await self._services.flow.admit(document.id, None, len(frame.messages))
             document.broadcast(frame, except_)
+        else:
+            await _a_turn()
 
     async def send(self, document: Document, session: Session, data: Any) -> None:
         """Send a JSON value to the browser half of one session; see `broadcast`."""
@@ -71,6 +113,14 @@ class Plugin:
         if session.id in document.sessions:
             await self._services.flow.admit(document.id, session.id, len(frame.messages))
             session.send(frame)
+        else:
+            await _a_turn()
+
+    def wants(self, hook: str) -> bool:
+        """Whether the plugin, with the settings it has, has to be called for a hook that it
+        implements; asked when it is loaded. A hook that is not wanted costs nothing.
+        """
+        return True
 
     def positions(self, document: Document) -> Positions:
         """The plugin's positions in an open document, which move with its text.
@@ -78,6 +128,14 @@ class Plugin:
         They live until ``document_closed``. Raises `NotOpen`.
         """
         return self._services.positions(document)
+
+    def ranges(self, document: Document) -> Ranges:
+        """The plugin's ranges in an open document, which move with its text and survive a
+        restart.
+
+        They go when the document is deleted. Raises `NotOpen`.
+        """
+        return self._services.ranges(document)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine in the background; it is cancelled when the plugin ends.
@@ -111,6 +169,11 @@ class Plugin:
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+async def _a_turn() -> None:
+    """Let the event loop turn: who says without end what nobody hears would keep it otherwise."""
+    await asyncio.sleep(0)
 
 
 def settings_type(plugin: type[Plugin]) -> type[Struct]:

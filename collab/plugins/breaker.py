@@ -17,6 +17,10 @@ WINDOW = 60.0
 PAUSE = 30.0
 """… for so many seconds; then one call is let through to see whether it works again."""
 
+LONGEST = 16
+"""Each time it does not, the pause is twice as long, up to so many times the first: somebody may
+wait for the call that is let through."""
+
 
 class Breaker:
     """Closed: calls pass. Open: none does. Trial: one is under way and decides."""
@@ -35,6 +39,7 @@ class Breaker:
         self._pause = pause
         self._failures: deque[float] = deque(maxlen=failures)
         self._until = 0.0
+        self._longer = 1
 
     @property
     def refuses(self) -> bool:
@@ -64,10 +69,12 @@ class Breaker:
         many = (
             len(self._failures) == self._limit and now - self._failures[0] <= self._window
         )
-        if self.state == "trial" or (self.state == "closed" and many):
-            self.open()
-            return True
-        return False
+        if self.state == "trial":
+            self._longer = min(2 * self._longer, LONGEST)
+        elif self.state != "closed" or not many:
+            return False
+        self.open()
+        return True
 
     def interrupted(self) -> None:
         """A call ended without telling anything: if it was the trial, the next one is."""
@@ -78,9 +85,10 @@ class Breaker:
     def open(self) -> None:
         """Refuse every call from now on, until the pause is over."""
         self.state = "open"
-        self._until = self._clock() + self._pause
+        self._until = self._clock() + self._pause * self._longer
 
     def close(self) -> None:
         """Let calls pass again, what failed before forgotten."""
         self.state = "closed"
+        self._longer = 1
         self._failures.clear()

@@ -15,6 +15,10 @@ from collab.plugins.guard import HARMLESS, CutOff, Guard
 from collab.plugins.specs import Hook, Veto
 
 
+class Broken(Exception):
+    """A plugin that has to answer did not: what it was asked about is refused."""
+
+
 class Pending(NamedTuple):
     """A call that has begun and has to be awaited."""
 
@@ -72,10 +76,13 @@ class Implementation:
     async def ask(self, arguments: tuple[Any, ...], expected: type | tuple[type, ...]) -> Any:
         """Call it for its answer; None when it has none, is switched off, or failed.
 
-        An answer that is not of an ``expected`` type is a failure. Raises `Veto` only.
+        An answer that is not of an ``expected`` type is a failure. Raises `Veto`, and where
+        a failure refuses, `Broken`; nothing else.
         """
         guard = self.guard
-        if not guard.admits():
+        if self.hook.closed:
+            guard.calls += 1
+        elif not guard.admits():
             return None
         name = self.hook.name
         began = guard.clock()
@@ -89,14 +96,14 @@ class Implementation:
                 raise TypeError(
                     f"returned {type(answer).__name__}; the hook is {self.hook.signature}"
                 )
-        except Veto:
-            guard.finished(name, guard.clock() - began)
-            if self.hook.kind == "asked":
-                raise
-            return None
         except HARMLESS as error:
+            if isinstance(error, Veto) and name.startswith("before_"):
+                guard.finished(name, guard.clock() - began)
+                raise
             cut = self.hook.kind == "asked" and isinstance(error, CutOff)
             guard.failed(name, error, guard.clock() - began, trip=cut)
+            if self.hook.closed:
+                raise Broken from error
             return None
         guard.finished(name, guard.clock() - began)
         return answer

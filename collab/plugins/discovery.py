@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import importlib.util
 import inspect
 import re
@@ -50,15 +52,18 @@ class Found:
     source: Path | EntryPoint
     bundled: bool = False
 
-    def load(self) -> tuple[type[Plugin], Path | None]:
-        """Import it: its class, and the folder of its files. Raises `Unusable`."""
+    def load(self, *, fresh: bool = False) -> tuple[type[Plugin], Path | None]:
+        """Import it: its class, and the folder of its files. Raises `Unusable`.
+
+        ``fresh``: as its files are now, though it was imported before.
+        """
         check_name(self.name)
         try:
             if isinstance(self.source, Path):
                 package = _BUNDLED_PACKAGE if self.bundled else _FOLDER_PACKAGE
-                module = _import_folder(f"{package}.{self.name}", self.source)
+                module = _import_folder(f"{package}.{self.name}", self.source, fresh)
                 return plugin_class(module), self.source
-            loaded = self.source.load()
+            loaded = _import_again(self.source) if fresh else self.source.load()
         except Unusable:
             raise
         except HARMLESS as error:
@@ -81,17 +86,19 @@ def check_name(name: str) -> None:
 def find(
     folder: Path | None, installed: Iterable[EntryPoint] | None = None
 ) -> tuple[list[Found], list[Problem]]:
-    """Everything there is: bundled first, then the operator's ``folder``, then ``installed``.
+    """Everything there is: the operator's ``folder`` first, then bundled, then ``installed``.
 
     ``installed`` is by default the entry points of the group ``collab.plugins``. The first
-    of a name is taken. Raises OSError when a folder can't be read.
+    of a name is taken, so that an operator may put a plugin in the place of a bundled one.
+    Raises OSError when a folder can't be read.
     """
     if installed is None:
         installed = entry_points(group=GROUP)
     problems: list[Problem] = []
-    candidates = list(_in_folder(BUNDLED, bundled=True, problems=problems))
+    candidates: list[Found] = []
     if folder is not None and folder.resolve() != BUNDLED.resolve():
         candidates += _in_folder(folder, bundled=False, problems=problems)
+    candidates += _in_folder(BUNDLED, bundled=True, problems=problems)
     candidates += [
         Found(point.name, point.value, point)
         for point in sorted(installed, key=lambda point: point.name)
@@ -99,6 +106,8 @@ def find(
     first: dict[str, Found] = {}
     for one in candidates:
         if one.name in first:
+            if one.bundled:
+                continue
             problems.append(
                 Problem(one.name, one.where, f"the name is taken by {first[one.name].where}")
             )
@@ -126,15 +135,37 @@ def _in_folder(folder: Path, bundled: bool, problems: list[Problem]) -> Iterator
             )
 
 
-def _import_folder(qualified: str, folder: Path) -> ModuleType:
-    """Import a folder under a name, wherever it lies."""
+def _take_out(qualified: str) -> dict[str, ModuleType]:
+    """Forget a package and what is below it; returns what was there."""
+    names = [key for key in sys.modules if (key + ".").startswith(qualified + ".")]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def _import_again(source: EntryPoint) -> object:
+    """Import what an entry point names as it is now; what was there stays if that fails."""
+    before = _take_out(source.module)
+    importlib.invalidate_caches()
+    try:
+        return source.load()
+    except BaseException:
+        _take_out(source.module)
+        sys.modules.update(before)
+        raise
+
+
+def _import_folder(qualified: str, folder: Path, fresh: bool) -> ModuleType:
+    """Import a folder under a name, wherever it lies; what was there stays if that fails."""
     file = folder / "__init__.py"
     present = sys.modules.get(qualified)
-    if present is not None and present.__file__ == str(file):
+    if present is not None and present.__file__ == str(file) and not fresh:
         return present
     # Another folder of this name was imported before, by another server in this process.
-    for other in [key for key in sys.modules if (key + ".").startswith(qualified + ".")]:
-        del sys.modules[other]
+    before = _take_out(qualified)
+    # Python takes a file whose second and size are the same for unchanged.
+    for cached in folder.rglob("__pycache__/*.pyc") if fresh else ():
+        with contextlib.suppress(OSError):
+            cached.unlink()
+    importlib.invalidate_caches()
     spec = importlib.util.spec_from_file_location(
         qualified, file, submodule_search_locations=[str(folder)]
     )
@@ -145,7 +176,9 @@ def _import_folder(qualified: str, folder: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[qualified]
+        _take_out(qualified)
+        if fresh:
+            sys.modules.update(before)
         raise
     package, _, name = qualified.rpartition(".")
     if package in sys.modules:

@@ -1,15 +1,18 @@
-"""What a hook is handed: a document as plugins see it, and an operation."""
+"""What a hook is handed: a document as plugins see it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from collab.ot import Delta
+from collab.plugins.archive import Archive, Contents, Operation
+from collab.plugins.edit import Edit
 from collab.protocol.frames import Frame
+from collab.protocol.messages import User
 from collab.rooms.port import Session
-from collab.storage.port import DocumentRecord, StoredOperation
+from collab.storage.port import DocumentRecord, Kept
 
 if TYPE_CHECKING:
     from collab.ot import Content
@@ -27,7 +30,14 @@ class OpenRoom(Protocol):
     @property
     def sessions(self) -> Mapping[str, Session]: ...
 
-    async def edit(self, delta: Delta, *, author: str, revision: int | None = None) -> int: ...
+    async def edit(
+        self,
+        delta: Delta,
+        *,
+        author: str,
+        revision: int | None = None,
+        keep: Sequence[Kept] = (),
+    ) -> int: ...
     def broadcast(self, frame: Frame, except_: Session | None = None) -> None: ...
 
 
@@ -47,11 +57,22 @@ class Document:
     Lengths and positions are UTF-16 code units.
     """
 
-    __slots__ = ("_record", "_room")
+    __slots__ = ("_archive", "_record", "_room")
 
-    def __init__(self, record: DocumentRecord, room: OpenRoom | None = None) -> None:
+    def __init__(
+        self,
+        record: DocumentRecord,
+        room: OpenRoom | None = None,
+        archive: Archive | None = None,
+    ) -> None:
         self._record = record
         self._room = room
+        self._archive = archive or Archive()
+
+    @property
+    def record(self) -> DocumentRecord:
+        """Everything the store says of it beside its content, as of when it was looked up."""
+        return self._record if self._room is None else self._room.document
 
     @property
     def id(self) -> str:
@@ -65,6 +86,11 @@ class Document:
     def type(self) -> str:
         """``text``, ``richtext``, or one that a plugin brought."""
         return self._record.type
+
+    @property
+    def created(self) -> float:
+        """Seconds since 1970 (UTC)."""
+        return self._record.created
 
     @property
     def open(self) -> bool:
@@ -96,13 +122,49 @@ class Document:
         """Who has the document open, by session id: the truth, whatever hooks were missed."""
         return MappingProxyType(dict(self._room.sessions)) if self._room is not None else {}
 
-    async def edit(self, delta: Delta, *, author: str, revision: int | None = None) -> int:
+    def session_of(self, client: str) -> Session | None:
+        """Whose operations carry the client id ``client``; None when they are not here."""
+        sessions = self._room.sessions.values() if self._room is not None else ()
+        return next((one for one in sessions if one.client == client), None)
+
+    async def history(self, since: int = 0, until: int | None = None) -> list[Operation]:
+        """The committed operations ``since + 1 …`` up to and with ``until`` (default: the newest).
+
+        Read from the store, also for a document that is not open: ask for a long log in parts.
+        """
+        return await self._archive.history(self.id, since, until)
+
+    async def content_at(self, revision: int) -> Contents:
+        """What the document held at a revision: ``.text``, ``.delta``, ``.length``.
+
+        Costs the size of the document. Raises `CollabError` when there is no such revision.
+        """
+        return await self._archive.contents(self.id, revision)
+
+    async def edit(
+        self,
+        delta: Delta,
+        *,
+        author: str | User,
+        revision: int | None = None,
+        keep: Sequence[Kept] = (),
+    ) -> int:
         """Apply an edit made on ``revision`` (default: the newest), in the name of ``author``.
 
-        Returns its revision once it is on disk. Raises `NotOpen`, or `CollabError` when it
-        can't be taken.
+        ``author`` is a user, or the id of one. ``keep`` is for `State.transaction`. Returns the
+        edit's revision once it is on disk. Raises `NotOpen`, or `CollabError` when it can't be
+        taken.
         """
-        return await self._opened().edit(delta, author=author, revision=revision)
+        room = self._opened()
+        return await room.edit(delta, author=_author_id(author), revision=revision, keep=keep)
+
+    def edit_as(self, author: str | User) -> Edit:
+        """Put an edit together: ``async with document.edit_as(user) as edit: edit.insert(0, "x")``.
+
+        It is committed as one operation when the block ends; see `edit` for what it raises.
+        """
+        self._opened()
+        return Edit(self, _author_id(author))
 
     def broadcast(self, frame: Frame, except_: Session | None = None) -> None:
         """Send an encoded frame to everybody who has it open, save one session.
@@ -125,44 +187,5 @@ class Document:
         return f"<Document {self.id} {self.title!r} at revision {self.revision}>"
 
 
-class Operation:
-    """A committed operation: what changed, who did it, when."""
-
-    __slots__ = ("_delta", "_stored")
-
-    def __init__(self, stored: StoredOperation, delta: Delta) -> None:
-        self._stored = stored
-        self._delta = delta
-
-    @property
-    def revision(self) -> int:
-        """The revision it made; its delta applies to the one before."""
-        return self._stored.revision
-
-    @property
-    def client(self) -> str:
-        """The id of the client that made it; a session's is ``session.client``."""
-        return self._stored.client
-
-    @property
-    def sequence(self) -> int:
-        """Its number among the client's own."""
-        return self._stored.sequence
-
-    @property
-    def author(self) -> str:
-        """The id of the user who made it, as the server knows them."""
-        return self._stored.author
-
-    @property
-    def time(self) -> float:
-        """Seconds since 1970 (UTC)."""
-        return self._stored.time
-
-    @property
-    def delta(self) -> Delta:
-        """A copy, yours to change."""
-        return self._delta.slice()
-
-    def __repr__(self) -> str:
-        return f"<Operation {self.revision} by {self.author}>"
+def _author_id(author: str | User) -> str:
+    return author if isinstance(author, str) else author.id

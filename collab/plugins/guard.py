@@ -131,6 +131,23 @@ class Guard:
         )
         self.breaker.open()
 
+    def blocked(self, where: str, seconds: float, stack: str, *, trip: bool) -> None:
+        """It kept the event loop from everybody; ``trip``: so long that it is left alone."""
+        if seconds > self.slowest:
+            self._time(where, seconds)
+        self.failures += 1
+        self.last_error = f"{where}: blocked the event loop for {seconds:.1f} s"
+        self._log.error(
+            "plugin %s blocked the event loop for %.1f s in %s, while everybody waited:\n%s",
+            self.plugin, seconds, where, stack,
+        )
+        opened = self.breaker.failed()
+        if trip and not opened and self.breaker.state == "closed":
+            self.breaker.open()
+            opened = True
+        if opened:
+            self._log.error("plugin %s: switched off for a while (last in %s)", self.plugin, where)
+
     async def within(self, where: str, budget: float, call: Awaitable[Any]) -> Any:
         """Wait for a plugin's coroutine, at most ``budget`` seconds.
 

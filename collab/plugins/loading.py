@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from collab.plugins.base import Plugin, settings_type
+from collab.plugins.archive import Archive
+from collab.plugins.base import API, Plugin, settings_type
 from collab.plugins.breaker import FAILURES, PAUSE, WINDOW, Breaker
+from collab.plugins.collected import Offered
 from collab.plugins.discovery import Found, Problem, Unusable, find
 from collab.plugins.document import Document
 from collab.plugins.flow import BURST, RATE, Flow
 from collab.plugins.guard import HARMLESS, Guard, describe
 from collab.plugins.positions import Track
 from collab.plugins.queue import LIMIT, Queue
-from collab.plugins.registry import Registry
+from collab.plugins.registry import Registry, check_marks
 from collab.plugins.services import Services
 from collab.plugins.settings import WrongSettings, read
 from collab.plugins.specs import SOFT
 from collab.plugins.state import State
 from collab.plugins.tasks import Tasks
+from collab.plugins.watchdog import BLOCKED, LATE
 from collab.protocol.settings import Settings
 from collab.storage.port import Store
 
 log = logging.getLogger("collab.plugins")
+
+ALL = "*"
+"""In the setting ``plugins_on``: every plugin that there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +48,11 @@ class Bounds:
     queue: int = LIMIT
     burst: int = BURST
     rate: float = RATE
+    late: float = LATE
+    blocked: float = BLOCKED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Loaded:
     """A plugin that works."""
 
@@ -52,10 +61,24 @@ class Loaded:
     folder: Path | None
     """Where its static files and templates are."""
     services: Services
+    offered: Offered = field(init=False)
+    generation: int = 0
+    """How often it was loaded anew; browsers fetch its files again for another one."""
+
+    def __post_init__(self) -> None:
+        self.offered = Offered(self.services.guard)
+
+    @property
+    def place(self) -> str:
+        """The folder, or the file, that its code is in."""
+        if self.folder is not None:
+            return str(self.folder)
+        module = sys.modules.get(type(self.plugin).__module__)
+        return str(getattr(module, "__file__", None) or self.found.where)
 
 
 class Loader:
-    """Loads all plugins of one server."""
+    """Loads the plugins of one server."""
 
     def __init__(
         self,
@@ -64,10 +87,11 @@ class Loader:
         clock: Callable[[], float],
         bounds: Bounds,
         track: Callable[[Document], Track],
+        archive: Archive,
     ) -> None:
         self.registry = Registry()
         self.off: list[Found] = []
-        """What the settings switch off."""
+        """What the settings, or an operator, switch off."""
         self.problems: list[Problem] = []
         """What can't be used."""
         self._settings = settings
@@ -75,6 +99,7 @@ class Loader:
         self._clock = clock
         self._bounds = bounds
         self._track = track
+        self._archive = archive
 
     def load(self, installed: Iterable[EntryPoint] | None) -> dict[str, Loaded]:
         """Find, import, configure and register all plugins that are not switched off, by name.
@@ -88,36 +113,56 @@ class Loader:
             raise WrongSettings(
                 f"plugins_dir: the folder {folder} can't be read ({error.strerror})."
             ) from error
+        known = {one.name for one in found} | {one.name for one in self.problems}
+        self.problems = [one for one in self.problems if self.wants(one.name)]
         loaded: dict[str, Loaded] = {}
-        # pluggy calls whoever registered last first: so plugins are called by their names' order.
-        for one in sorted(found, key=lambda one: one.name, reverse=True):
-            if one.name in self._settings.plugins_off:
+        for one in sorted(found, key=lambda one: one.name):
+            if not self.wants(one.name):
                 self.off.append(one)
                 continue
             try:
-                plugin = self._make(one)
-                self.registry.register(one.name, plugin.plugin, plugin.services.guard)
+                plugin = self.make(one)
+                self.register(plugin)
             except Unusable as error:
                 self.problems.append(Problem(one.name, one.where, str(error)))
             else:
                 loaded[one.name] = plugin
-        self._check_names({one.name for one in found})
+        self._check_names(known)
         for problem in self.problems:
             log.error("plugin %s (%s): %s", problem.name, problem.where, problem.sentence)
-        return dict(sorted(loaded.items()))
+        return loaded
 
-    def _make(self, found: Found) -> Loaded:
+    def wants(self, name: str) -> bool:
+        """Whether the settings have a plugin switched on."""
+        settings = self._settings
+        on = ALL in settings.plugins_on or name in settings.plugins_on
+        return on and name not in settings.plugins_off
+
+    def register(self, loaded: Loaded) -> None:
+        """Let a plugin's hooks be known. Raises `Unusable`."""
+        self.registry.register(loaded.found.name, loaded.plugin, loaded.services.guard)
+
+    def make(self, found: Found, *, fresh: bool = False) -> Loaded:
+        """Import, make and configure a plugin, which is not registered yet.
+
+        ``fresh``: as its files are now. Raises `Unusable`, `WrongSettings`.
+        """
         name = found.name
-        kind, folder = found.load()
+        kind, folder = found.load(fresh=fresh)
+        if kind.api != API:
+            raise Unusable(
+                f"it is written for version {kind.api} of the plugin interface, and this server"
+                f" has version {API}: take a version of the plugin that fits"
+            )
         try:
             declared = settings_type(kind)
             plugin = kind()
         except HARMLESS as error:
             raise Unusable(f"can't be made: {describe(error)}") from error
+        check_marks(plugin)
         plugin.name = name
         plugin.settings = read(name, declared, self._settings.plugins.get(name, {}))
         plugin.log = logging.getLogger(f"collab.plugins.{name}")
-        plugin.state = State(name, self._store)
         bounds = self._bounds
         guard = Guard(
             name,
@@ -127,26 +172,34 @@ class Loader:
             bounds.soft,
             bounds.hard,
         )
+        plugin.state = State(name, self._store)
         plugin._services = services = Services(
             guard=guard,
             queue=Queue(guard, bounds.queue),
             tasks=Tasks(guard),
             flow=Flow(self._clock, bounds.burst, bounds.rate),
             track=self._track,
-            followed={},
+            # Apart from the plugin's own keys.
+            kept=State(f"{name}:ranges", self._store),
+            archive=self._archive,
         )
         return Loaded(plugin, found, folder, services)
 
-    def _check_names(self, found: set[str]) -> None:
-        known = found | {problem.name for problem in self.problems}
+    def attach(self, loaded: Loaded, store: Store) -> None:
+        """Keep what a plugin keeps in ``store``."""
+        loaded.plugin.state.attach(store)
+        loaded.services.kept.attach(store)
+
+    def _check_names(self, known: set[str]) -> None:
         for name in self._settings.plugins:
             if name not in known:
                 raise WrongSettings(
                     f"There are settings for a plugin {name!r} (plugins.{name}), but no such"
                     f" plugin; there are: {', '.join(sorted(known))}."
                 )
-        for name in self._settings.plugins_off:
-            if name not in known:
-                self.problems.append(
-                    Problem(name, "plugins_off", "there is no such plugin to switch off")
-                )
+        for setting in ("plugins_on", "plugins_off"):
+            for name in getattr(self._settings, setting):
+                if name not in known and name != ALL:
+                    self.problems.append(
+                        Problem(name, setting, "there is no plugin of that name")
+                    )

@@ -58,12 +58,19 @@ class Track:
         An insert exactly at a position leaves it where it is, unless its ``owner`` (a client's
         id) made it: who types pushes their own caret before them.
         """
-        if not self.oldest <= since <= self.revision:
-            raise OutOfReach(since, self.oldest, self.revision)
-        for client, delta in self._steps[len(self._steps) - (self.revision - since) :]:
+        for client, delta in self._since(since):
             stays = client != owner
             indices = tuple([delta.transform_position(index, stays) for index in indices])
         return indices
+
+    def since(self, revision: int) -> list[Delta]:
+        """What was committed after ``revision``. Raises `OutOfReach`."""
+        return [delta for _, delta in self._since(revision)]
+
+    def _since(self, revision: int) -> list[tuple[str, Delta]]:
+        if not self.oldest <= revision <= self.revision:
+            raise OutOfReach(revision, self.oldest, self.revision)
+        return self._steps[len(self._steps) - (self.revision - revision) :]
 
 
 class Positions:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collab.plugins.breaker import FAILURES, PAUSE, WINDOW
+from collab.plugins.breaker import FAILURES, LONGEST, PAUSE, WINDOW
 from collab.plugins.queue import LIMIT
 from collab.plugins.specs import HOOKS, SOFT, Hook
+from collab.plugins.watchdog import BLOCKED
 
 _HEAD = f"""\
 # Hooks
@@ -19,8 +20,10 @@ A plugin implements a hook by a method of that name with the mark `@hookimpl`. I
 wants. A wrong argument or an unknown hook keeps the plugin from being loaded, with a sentence that
 shows both signatures. How to write a plugin is told in [plugins.md](plugins.md).
 
-**Tense.** A hook named `before_…` is asked before something happens, and may change or refuse it.
-A hook in the past tense is told a fact; nobody waits for it, and what it returns is ignored.
+**Tense.** A hook named `before_…`, and one that is a command (`authorize`, `find_document`), is
+asked before something happens: somebody waits for its answer. A hook in the past tense is told a
+fact; nobody waits for it, and what it returns is ignored. A plural (`routes`) is asked once, when
+the plugin is loaded.
 
 **Order.** What a plugin is told about one document comes in the order in which it happened, and
 never two calls at once; documents don't wait for each other, and plugins don't either. Where they
@@ -30,14 +33,20 @@ have to be asked one after the other, it is in the order of their names, those m
 **Failure.** Whatever an implementation does stays its own affair: an exception is caught, counted
 and logged with the plugin and the hook. A call that takes more than {SOFT:g} s is logged, one that
 reaches the hook's budget is cancelled. After {FAILURES} failures within {WINDOW:g} s the plugin is
-left alone for {PAUSE:g} s, in which its hooks are not called; then one call is tried. The same
-happens to a plugin that lags {LIMIT:,} calls behind; what waited for it is dropped. So do not count
-what you are told: `document.sessions` and the document itself are the truth.
+left alone for {PAUSE:g} s, in which its hooks are not called; then one call is tried, and when that
+fails, another one after twice as long (at most {PAUSE * LONGEST / 60:g} minutes). The same
+happens to a plugin that lags {LIMIT:,} calls behind; what waited for it is dropped, and at once to
+one that keeps the event loop from everybody for {BLOCKED:g} s. So do not count what you are told:
+`document.sessions` and the document itself are the truth.
+
+**Coming late.** A plugin that is switched on while the server runs gets `server_started`, and is
+then told of the documents that are open and the sessions in them as if they came now. One that is
+switched off gets `server_stopping`.
 """
 
 _TELLS = {
     "told": "Told, in order, while nobody waits.",
-    "asked": "Asked; the author of the edit waits.",
+    "asked": "Asked; somebody waits.",
     "awaited": "Told; the server waits.",
     "collected": "Asked once.",
 }

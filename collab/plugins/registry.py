@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 
 from collab.plugins.base import Plugin
 from collab.plugins.caller import Implementation
 from collab.plugins.discovery import Unusable
-from collab.plugins.guard import Guard
+from collab.plugins.guard import HARMLESS, Guard
 from collab.plugins.specs import HOOKS, PROJECT, Hooks
 
 
@@ -25,7 +25,7 @@ class Registry:
 
     def register(self, name: str, plugin: Plugin, guard: Guard) -> None:
         """Take a plugin in. Raises `Unusable` when one of its hooks is wrong."""
-        _check_marks(plugin)
+        check_marks(plugin)
         try:
             self._pluggy.register(plugin, name)
             self._pluggy.check_pending()
@@ -35,19 +35,43 @@ class Registry:
             raise Unusable(" ".join(str(error).split())) from error
         self._guards[name] = guard
 
-    def implementations(self, hook: str) -> tuple[Implementation, ...]:
-        """Who implements a hook, in the order of calling.
+    def unregister(self, name: str) -> None:
+        """Let a plugin go."""
+        self._pluggy.unregister(name=name)
+        del self._guards[name]
 
-        First those marked ``tryfirst``, last those marked ``trylast``; of the others, whoever
-        was registered last is first, as pluggy has it.
+    def implementations(self, hook: str) -> tuple[Implementation, ...]:
+        """Who implements a hook, in the order of calling: by their names, those marked
+        ``tryfirst`` before and those marked ``trylast`` after the others.
         """
         caller: pluggy.HookCaller = getattr(self._pluggy.hook, hook)
+        ordered = sorted(
+            caller.get_hookimpls(),
+            key=lambda one: (one.trylast - one.tryfirst, one.plugin_name),
+        )
         return tuple(
             Implementation(
                 HOOKS[hook], self._guards[one.plugin_name], one.function, tuple(one.argnames)
             )
-            for one in reversed(caller.get_hookimpls())
+            for one in ordered
+            if self._wants(cast(Plugin, one.plugin), hook)
         )
+
+    def _wants(self, plugin: Plugin, hook: str) -> bool:
+        try:
+            return plugin.wants(hook)
+        except HARMLESS as error:
+            self._guards[plugin.name].failed("wants", error)
+            return True
+
+    def implemented_by(self, name: str) -> dict[str, Implementation]:
+        """What a plugin implements, by the hooks' names."""
+        return {
+            hook: one
+            for hook in HOOKS
+            for one in self.implementations(hook)
+            if one.guard.plugin == name
+        }
 
     def hooks(self, name: str) -> list[str]:
         """The hooks a plugin implements, in the order of the reference."""
@@ -57,8 +81,11 @@ class Registry:
         return [hook for hook in HOOKS if hook in implemented]
 
 
-def _check_marks(plugin: Plugin) -> None:
-    """Everything about the plugin's hooks that can be said more clearly than pluggy does."""
+def check_marks(plugin: Plugin) -> None:
+    """Everything about the plugin's hooks that can be said more clearly than pluggy does.
+
+    Raises `Unusable`.
+    """
     for name, method in inspect.getmembers_static(type(plugin)):
         if isinstance(method, staticmethod | classmethod):
             method = method.__func__

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from collab import __version__
 from collab.plugins.document import Document, OpenRoom
+
+if TYPE_CHECKING:
+    from collab.ot import Delta
+    from collab.plugins.guard import Health
 
 
 class Opens(Protocol):
@@ -16,19 +20,31 @@ class Opens(Protocol):
     def use(self, id: str) -> AbstractAsyncContextManager[OpenRoom]: ...
 
 
+class House(Protocol):
+    """What stands behind a `Server`; the plugin manager does."""
+
+    def document_of(self, room: OpenRoom) -> Document: ...
+    def open_documents(self) -> list[Document]: ...
+    def health(self) -> dict[str, Health]: ...
+
+    async def list_documents(
+        self, search: str, limit: int, cursor: str | None
+    ) -> tuple[list[Document], str | None]: ...
+
+    async def make_document(self, title: str, type: str, content: Any) -> Document: ...
+
+
 class Server:
-    """What ``server_started`` and ``server_stopping`` are handed."""
+    """What ``server_started`` and ``server_stopping`` are handed, and ``self.server`` is."""
 
     version = __version__
     """Of Collab."""
 
-    def __init__(
-        self, base_path: str, rooms: Opens | None, document: Callable[[OpenRoom], Document]
-    ) -> None:
+    def __init__(self, base_path: str, rooms: Opens | None, house: House) -> None:
         self.base_path = base_path
         """The path a reverse proxy serves Collab under; empty when there is none."""
         self._rooms = rooms
-        self._document = document
+        self._house = house
 
     @asynccontextmanager
     async def document(self, id: str) -> AsyncIterator[Document]:
@@ -39,4 +55,30 @@ class Server:
         if self._rooms is None:
             raise LookupError("This server has no documents.")
         async with self._rooms.use(id) as room:
-            yield self._document(room)
+            yield self._house.document_of(room)
+
+    def open_documents(self) -> list[Document]:
+        """The documents that are open now."""
+        return self._house.open_documents()
+
+    async def documents(
+        self, *, search: str = "", limit: int = 50, cursor: str | None = None
+    ) -> tuple[list[Document], str | None]:
+        """Documents whose title contains ``search``, last changed first, and where to go on.
+
+        They are not opened for it. Raises ValueError for a cursor that is not one of ours.
+        """
+        return await self._house.list_documents(search, limit, cursor)
+
+    async def create_document(
+        self, title: str, *, type: str = "text", content: Delta | str | None = None
+    ) -> Document:
+        """Make a document; without ``content``, with what plugins have it begin with.
+
+        Raises `CollabError` that says what is wrong with it.
+        """
+        return await self._house.make_document(title, type, content)
+
+    def health(self) -> Mapping[str, Health]:
+        """How each plugin is doing, by its name."""
+        return self._house.health()

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
 
+from collab.plugins.access import Action
+from collab.plugins.archive import Archive
 from collab.plugins.document import Document
 from collab.plugins.flow import Flow
 from collab.plugins.guard import Guard, Health
 from collab.plugins.positions import Positions, Track
 from collab.plugins.queue import Queue
+from collab.plugins.ranges import Ranges
+from collab.plugins.server import Server
+from collab.plugins.state import State
 from collab.plugins.tasks import Tasks
+from collab.protocol.messages import User
+
+Admit = Callable[[Any, Action, str | None], Awaitable[User]]
+"""Given a request, an action and the id of the document it is about. Raises `CollabError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What is there once the server runs."""
+
+    server: Server
+    http: Any = None
+    """An ``aiohttp.ClientSession``. (Not named: no web library on this floor.)"""
+    admit: Admit | None = None
+    """Who sends a request to a route, if they may do something."""
 
 
 @dataclass(slots=True)
 class Services:
-    """One plugin's guard, queue, tasks, sending and positions."""
+    """One plugin's guard, queue, tasks, sending, positions and ranges."""
 
     guard: Guard
     queue: Queue
@@ -23,8 +44,28 @@ class Services:
     flow: Flow
     track: Callable[[Document], Track]
     """What moves positions in an open document. Raises `NotOpen`."""
-    followed: dict[str, Positions]
+    kept: State
+    """Where ranges are stored."""
+    archive: Archive
+    followed: dict[str, Positions] = field(default_factory=dict)
     """The plugin's positions by document id."""
+    ranged: dict[str, Ranges] = field(default_factory=dict)
+    """The plugin's ranges by document id."""
+    start: Started | None = None
+
+    def started(self) -> Started:
+        """What is there once the server runs. Raises LookupError before."""
+        if self.start is None:
+            raise LookupError("The server has not started: wait for server_started.")
+        return self.start
+
+    def ranges(self, document: Document) -> Ranges:
+        """The plugin's ranges in an open document. Raises `NotOpen`."""
+        ranges = self.ranged.get(document.id)
+        if ranges is None:
+            ranges = Ranges(document, self.track(document), self.kept, self.archive)
+            self.ranged[document.id] = ranges
+        return ranges
 
     def positions(self, document: Document) -> Positions:
         """The plugin's positions in an open document. Raises `NotOpen`."""
@@ -37,6 +78,9 @@ class Services:
         """A document was closed."""
         self.followed.pop(document, None)
         self.flow.forget(document)
+        ranges = self.ranged.pop(document, None)
+        if ranges is not None and ranges.stale:
+            self.tasks.spawn("ranges", ranges.flush())
 
     def health(self) -> Health:
         """How the plugin is doing."""

@@ -1,25 +1,30 @@
 """Every hook there is. The docstrings are the reference; ``docs/hooks.md`` is printed from here.
 
-A hook's name is its tense: one that begins with ``before_`` is asked before something
-happens and may change or refuse it; one in the past tense is told a fact, after it. An
-implementation is a method of a `Plugin` with the mark ``@hookimpl``, ``def`` or
-``async def``; it names those of the hook's arguments that it wants.
+A hook's name is its tense: one that begins with ``before_``, and one that is a command
+(``authorize``, ``find_document``), is asked before something happens; one in the past tense
+is told a fact, after it; a plural (``routes``) is collected once. An implementation is a
+method of a `Plugin` with the mark ``@hookimpl``, ``def`` or ``async def``; it names those of
+the hook's arguments that it wants.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pluggy
 
 if TYPE_CHECKING:
-    from collab.ot import Delta
-    from collab.plugins.document import Document, Operation
+    from collab.ot import Delta, DocumentType
+    from collab.plugins.access import Action, Request
+    from collab.plugins.archive import Operation
+    from collab.plugins.document import Document
+    from collab.plugins.offers import Command, Contribution, Format, NewDocument
     from collab.plugins.routes import RouteLike
     from collab.plugins.server import Server
+    from collab.protocol.messages import User
     from collab.rooms.port import Session
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -32,8 +37,8 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 _hookspec = pluggy.HookspecMarker(PROJECT)
 
 Kind = Literal["told", "asked", "awaited", "collected"]
-"""``told``: queued, nobody waits. ``asked``: a writer waits. ``awaited``: start or stop waits.
-``collected``: called once while plugins are loaded, a plain ``def``."""
+"""``told``: queued, nobody waits. ``asked``: somebody waits for the answer. ``awaited``: start or
+stop waits. ``collected``: called once while plugins are loaded, a plain ``def``."""
 
 SOFT = 0.25
 """Seconds after which a call is logged as slow."""
@@ -43,10 +48,14 @@ HARD = 2.0
 
 
 class Veto(Exception):
-    """Raised in ``before_operation`` to refuse an edit; its author reads ``sentence``."""
+    """Raised in ``before_operation`` to refuse an edit; its author reads ``sentence``.
 
-    def __init__(self, sentence: str) -> None:
+    With ``retry_after`` (seconds) it is only too early: the author's client sends it again then.
+    """
+
+    def __init__(self, sentence: str, retry_after: float | None = None) -> None:
         self.sentence = sentence
+        self.retry_after = retry_after
         super().__init__(sentence)
 
 
@@ -61,11 +70,15 @@ class Hook:
     arguments: tuple[str, ...]
     signature: str
     documentation: str
+    closed: bool = False
+    """Whether what fails refuses: then a plugin that is left alone is asked all the same."""
 
 
-def _hook(kind: Kind, budget: float = HARD) -> Callable[[_Function], _Function]:
+def _hook(
+    kind: Kind, budget: float = HARD, *, closed: bool = False
+) -> Callable[[_Function], _Function]:
     def mark(function: _Function) -> _Function:
-        function.__dict__["collab_hook"] = (kind, budget)
+        function.__dict__["collab_hook"] = (kind, budget, closed)
         return _hookspec(function)
 
     return mark
@@ -107,6 +120,130 @@ class Hooks:
           anything but an HTTP exception is answered with the error ``internal`` and counted.
         """
         return ()
+
+    @_hook("collected")
+    def schedules(self) -> Iterable[tuple[float, Callable[[], Awaitable[None]]]]:
+        """Do something again and again while the server runs.
+
+        - When: asked once, right after the plugin was loaded. A plain ``def``.
+        - Returns: pairs ``(seconds, function)``; the ``async def function()`` is called first
+          that long after ``server_started``, and again that long after it has ended.
+        - Failure: logged and counted; the next turn comes all the same, unless the plugin is
+          left alone. A turn is cut off after 60 s.
+        """
+        return ()
+
+    @_hook("collected")
+    def commands(self) -> Iterable[Command]:
+        """Add commands to the command line: ``collab NAME …``.
+
+        - When: asked once, right after the plugin was loaded, also by ``collab serve``. A plain
+          ``def``. The commands themselves run without a server: ``server_started`` is not
+          called, and no hook is told of what they do.
+        - Returns: ``Command(name, help, function, arguments)``. Of two of one name the first
+          plugin's is taken; Collab's own names are not to be had.
+        - Failure: logged and counted; the plugin then has no commands.
+        """
+        return ()
+
+    @_hook("collected")
+    def document_types(self) -> Iterable[DocumentType]:
+        """Bring types of documents besides ``text`` and ``richtext``.
+
+        - When: asked once, right after the plugin was loaded. A plain ``def``.
+        - Returns: ``collab.ot.DocumentType`` values. A name that is taken is a failure.
+          Documents of a type whose plugin is switched off can't be opened until it is back.
+        - Failure: logged and counted; the plugin then has no types.
+        """
+        return ()
+
+    @_hook("collected")
+    def importers(self) -> Iterable[Format]:
+        """Read documents from files of other formats.
+
+        - When: asked once, right after the plugin was loaded. A plain ``def``. A format's
+          ``convert(data, filename)`` is called for ``POST /api/import/NAME`` and
+          ``collab import --format NAME``.
+        - Returns: ``Format(name, title, extension, media_type, convert)`` whose ``convert``
+          returns ``Imported(title, type, delta)``. Of two of one name the first plugin's is taken.
+        - Failure: logged and counted. What ``convert`` raises as ``ValueError(sentence)`` is
+          the file's fault, and told to whoever sent it; it is cut off after 60 s.
+        """
+        return ()
+
+    @_hook("collected")
+    def exporters(self) -> Iterable[Format]:
+        """Write documents into files of other formats.
+
+        - When: asked once, right after the plugin was loaded. A plain ``def``. A format's
+          ``convert(document)`` is called for ``GET /api/documents/ID/export/NAME`` and
+          ``collab export --format NAME``, with the document as of the revision asked for.
+        - Returns: ``Format(name, title, extension, media_type, convert)`` whose ``convert``
+          returns bytes or text. Of two of one name the first plugin's is taken.
+        - Failure: logged and counted. What ``convert`` raises as ``ValueError(sentence)`` is
+          the document's fault, and told to whoever asked; it is cut off after 60 s.
+        """
+        return ()
+
+    @_hook("asked")
+    def page_contributions(self, page: str, document: Document | None) -> Contribution | None:
+        """Add something to a page while it is rendered.
+
+        - When: each time somebody opens ``documents`` (the list; ``document`` is None) or
+          ``editor`` (one document, which may not be open). The visitor waits.
+        - Returns: None, or ``Contribution(head=…, links=[(address, label), …])``.
+        - Failure: logged and counted; the page goes without it.
+        """
+
+    @_hook("asked", closed=True)
+    def authenticate(self, request: Request) -> User | None:
+        """Say who sends a request: a login of your own, a header of a proxy that you trust.
+
+        - When: once for every request that has to do with a person, before anything else; the
+          visitor waits. The first answer that is not None is taken.
+        - Returns: None when you don't know them, or a ``User(id, name, color)``. Without any
+          answer they are who their cookie or token says, or a guest. To turn strangers away,
+          implement ``authorize``.
+        - Failure: logged and counted, and the request is refused: a login that is broken lets
+          nobody in. Asked also while the plugin is left alone.
+        """
+
+    @_hook("asked", closed=True)
+    def authorize(self, user: User, action: Action, document: Document | None) -> bool | None:
+        """Say whether somebody may do something.
+
+        - When: before a request does something, and when a session begins: its
+          ``session.permissions`` are what was said then. ``action`` is ``read``, ``write``,
+          ``rename`` or ``delete`` (with the document, which may not be open), ``create`` or
+          ``administer`` (``document`` is None). Somebody waits, for each document in a list.
+        - Returns: False to refuse, True to allow, None to leave it to others. One False refuses.
+          If nobody says anything, everything is allowed but ``administer``, which scripts with
+          a token and visitors from this very machine may.
+        - Failure: logged and counted, and refused. Asked also while the plugin is left alone.
+        """
+
+    @_hook("asked")
+    def find_document(self, id: str) -> NewDocument | None:
+        """Bring a document from elsewhere that was asked for and is not in the database.
+
+        - When: somebody opens an id that there is no document of. They wait, and so does
+          whoever else asks for it. The first answer that is not None is taken.
+        - Returns: None, or ``NewDocument(title, type, content)``, which is stored under this
+          id from then on. Ids have 1 to 64 letters, digits, ``-`` and ``_``.
+        - Failure: logged and counted; there is then no such document.
+        """
+
+    @_hook("asked")
+    def initial_content(self, document: Document) -> str | Delta | None:
+        """Say what a new document begins with.
+
+        - When: a document is made without content. ``document`` has its id, title and type,
+          and is not stored yet; whoever makes it waits. The first answer that is not None is
+          taken.
+        - Returns: None, text, or a Delta of inserts. One that its type does not admit is a
+          failure.
+        - Failure: logged and counted; the document begins empty.
+        """
 
     @_hook("told")
     def document_created(self, document: Document) -> None:
@@ -192,7 +329,8 @@ class Hooks:
           ``session`` is None for edits made on the server (HTTP, plugins). Do not wait for
           an edit of the same document in here: it would wait for you.
         - Returns: None to let the edit pass, or the Delta to take in its place; the next
-          plugin is asked about that one. Raises ``Veto(sentence)`` to refuse it.
+          plugin is asked about that one. Raises ``Veto(sentence)`` to refuse it, or
+          ``Veto(sentence, retry_after=seconds)`` to take it later.
         - Failure: logged and counted, and the edit passes as if the plugin had not been
           there: documents stay editable. A call that had to be cut off opens the plugin's
           circuit breaker at once.
@@ -209,6 +347,16 @@ class Hooks:
         """
 
     @_hook("told")
+    def snapshot_saved(self, document: Document, revision: int) -> None:
+        """The content of a revision was written as a whole: a good moment to mirror it elsewhere.
+
+        - When: after some hundred operations, and when a document that was edited for a while
+          is closed. ``await document.content_at(revision)`` is that content.
+        - Returns: nothing.
+        - Failure: logged and counted.
+        """
+
+    @_hook("told")
     def message_received(self, document: Document, session: Session, data: Any) -> None:
         """The plugin's browser half sent a message; other plugins' are not seen.
 
@@ -220,7 +368,7 @@ class Hooks:
 
 
 def _read(function: Callable[..., Any]) -> Hook:
-    kind, budget = function.__dict__["collab_hook"]
+    kind, budget, closed = function.__dict__["collab_hook"]
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1:]
     shown = ", ".join(f"{parameter.name}: {parameter.annotation}" for parameter in parameters)
@@ -231,6 +379,7 @@ def _read(function: Callable[..., Any]) -> Hook:
         arguments=tuple(parameter.name for parameter in parameters),
         signature=f"{function.__name__}({shown}) -> {signature.return_annotation}",
         documentation=inspect.getdoc(function) or "",
+        closed=closed,
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from collab.ot import Delta
 from collab.plugins.document import Document
-from collab.storage.port import Store
+from collab.protocol.messages import User
+from collab.storage.port import Kept, Store
 
 KEY_LENGTH = 200
 """Characters in a key at most."""
@@ -42,14 +45,27 @@ class State:
         self, key: str, value: Any, *, document: Document | str | None = None
     ) -> None:
         """Keep a JSON value; it is on disk when this returns. Raises ValueError, TypeError."""
-        if not 0 < len(key) <= KEY_LENGTH:
-            raise ValueError(f"A key has 1 to {KEY_LENGTH} characters, this one {len(key)}.")
-        encoded = msgspec.json.encode(value)
-        if len(encoded) > VALUE_SIZE:
-            raise ValueError(
-                f"A value has at most {VALUE_SIZE} bytes of JSON, {key!r} {len(encoded)}."
-            )
-        await self._opened().set_state(self._plugin, _id(document), key, encoded)
+        await self._opened().set_state(self._plugin, _id(document), key, _encoded(key, value))
+
+    async def transaction(
+        self,
+        document: Document,
+        values: Mapping[str, Any],
+        *,
+        operation: Delta,
+        author: str | User,
+        revision: int | None = None,
+    ) -> int:
+        """Edit an open document and keep values for it: both are on disk, or neither is.
+
+        ``operation``, ``author`` and ``revision`` are as for `Document.edit`, and so is what
+        this returns and raises. A value of None removes its key.
+        """
+        keep = [
+            Kept(self._plugin, key, None if value is None else _encoded(key, value))
+            for key, value in values.items()
+        ]
+        return await document.edit(operation, author=author, revision=revision, keep=keep)
 
     async def delete(self, key: str, *, document: Document | str | None = None) -> None:
         """Forget what is kept under ``key``, if anything is."""
@@ -64,6 +80,17 @@ class State:
         if self._store is None:
             raise LookupError("There is no store yet: it is there from server_started on.")
         return self._store
+
+
+def _encoded(key: str, value: Any) -> bytes:
+    if not 0 < len(key) <= KEY_LENGTH:
+        raise ValueError(f"A key has 1 to {KEY_LENGTH} characters, this one {len(key)}.")
+    encoded = msgspec.json.encode(value)
+    if len(encoded) > VALUE_SIZE:
+        raise ValueError(
+            f"A value has at most {VALUE_SIZE} bytes of JSON, {key!r} {len(encoded)}."
+        )
+    return encoded
 
 
 def _id(document: Document | str | None) -> str | None:

@@ -41,7 +41,8 @@ def refuse(session: Session, error: CollabError, sequence: int | None = None) ->
     ``sequence`` is the operation that was refused, where it was one.
     """
     code = error.code
-    refusal = messages.Error(code.code, error.sentence, code.retry, sequence=sequence)
+    wait = error.details.get("retry_after")
+    refusal = messages.Error(code.code, error.sentence, code.retry, wait, sequence)
     session.send(Frame(messages.encode(refusal)))
     if code.close is not None:
         session.end(code, error.sentence, COME_BACK if code.retry else None)

@@ -52,7 +52,7 @@ const LOOK_FOR_ORPHANS = 60_000;
  * Events (their `detail`): `status` (Status), `ready` ({fresh}), `session` ({session, client,
  * user, permissions}), `user`, `document` ({id, title, type}), `message` ({plugin, data}),
  * `remote` ({delta, operations}), `revision` ({revision}), `synchronized`, `rescue` (Rescue
- * and `kept`), `notice` ({code, message}).
+ * and `kept`), `notice` ({code, message}), `plugins` ({plugins}: these browser halves shall run).
  */
 export class LiveDocument extends EventTarget {
   /** {id, title, type} */
@@ -319,6 +319,9 @@ export class LiveDocument extends EventTarget {
         break;
       case "checksum":
         this.#compare(message);
+        break;
+      case "plugins":
+        this.#tell("plugins", { plugins: message.plugins });
         break;
       case "error":
         this.#tell("notice", { code: message.code, message: message.message });

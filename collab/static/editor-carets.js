@@ -19,7 +19,8 @@ const FLAG_STAYS = 2_000;
 const NEAR = 6;
 
 /**
- * @typedef {{key: string, name: string, color: string, anchor: number, head: number, client?: string}} Caret
+ * @typedef {{key: string, name: string, color: string, anchor: number, head: number, client?: string,
+ *   onClick?: () => void}} Caret
  */
 
 /** Draws a caret, in place of the one that has its key. */
@@ -34,7 +35,10 @@ export const putCaret = StateEffect.define({
 /** Takes the carets away whose keys the function accepts. */
 export const dropCarets = StateEffect.define();
 
-/** key → {caret, moved}; `moved` counts the times the caret's owner moved it. */
+/** Shows the name at the caret with that key once more. */
+export const waveCaret = StateEffect.define();
+
+/** key → {caret, moved}; `moved` counts the times its name had to be shown. */
 const carets = StateField.define({
   create: () => new Map(),
   update(value, transaction) {
@@ -58,6 +62,9 @@ const carets = StateField.define({
         const old = next.get(effect.value.key);
         const same = old && old.caret.head === effect.value.head && old.caret.anchor === effect.value.anchor;
         edit().set(effect.value.key, { caret: effect.value, moved: old ? old.moved + (same ? 0 : 1) : 1 });
+      } else if (effect.is(waveCaret)) {
+        const old = next.get(effect.value);
+        if (old) edit().set(effect.value, { ...old, moved: old.moved + 1 });
       } else if (effect.is(dropCarets)) {
         for (const key of next.keys()) if (effect.value(key)) edit().delete(key);
       }
@@ -65,6 +72,12 @@ const carets = StateField.define({
     return next;
   },
 });
+
+/** Where the caret with that key is now. */
+export function caretOf(state, key) {
+  const found = state.field(carets).get(key);
+  return found ? { anchor: found.caret.anchor, head: found.caret.head } : null;
+}
 
 /** One person's name: on view after its caret moved until its time is over, and under the pointer. */
 class Flag {
@@ -74,6 +87,7 @@ class Flag {
     this.timer = null;
     this.dom = null;
     this.hovered = false;
+    this.pressed = null;
   }
 
   attach(dom) {
@@ -120,7 +134,11 @@ class CaretMarker {
   }
 
   draw() {
-    const dom = element("div", { class: "cm-remoteCaret" }, element("div", { class: "cm-remoteFlag" }));
+    const name = element("div", { class: "cm-remoteFlag" });
+    // The text under a name that can be pressed keeps its caret and its focus.
+    name.addEventListener("mousedown", (event) => event.preventDefault());
+    name.addEventListener("click", () => this.flag.pressed?.());
+    const dom = element("div", { class: "cm-remoteCaret" }, name);
     this.fill(dom);
     this.flag.wave(this.moved);
     return dom;
@@ -145,6 +163,8 @@ class CaretMarker {
     if (name.textContent !== this.caret.name) name.textContent = this.caret.name;
     name.toggleAttribute("data-below", top < 24);
     name.dataset.side = left > width / 2 ? "left" : "right";
+    name.toggleAttribute("data-button", Boolean(this.caret.onClick));
+    this.flag.pressed = this.caret.onClick;
     this.flag.attach(dom);
   }
 }

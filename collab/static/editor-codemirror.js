@@ -1,12 +1,14 @@
 /** The editor for `text` documents: CodeMirror behind the port that `LiveDocument` speaks to. */
 
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
-import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
+import { defaultKeymap, history, historyKeymap, isolateHistory, redo, undo } from "@codemirror/commands";
+import { highlightSelectionMatches, openSearchPanel, search, searchKeymap } from "@codemirror/search";
 import { Compartment, EditorState, Transaction } from "@codemirror/state";
 import { dropCursor, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
 
-import { dropCarets, putCaret, remoteCarets } from "./editor-carets.js";
+import { caretOf, dropCarets, putCaret, remoteCarets, waveCaret } from "./editor-carets.js";
 import { changesOf, deltaOf, remote, replacement, WHOLE_LINES, wholeCharacters } from "./editor-changes.js";
+import { decorate, pluginDecorations } from "./editor-decorations.js";
+import { restingSelection } from "./editor-resting.js";
 import { Delta, plainText } from "./ot.js";
 
 /** Characters that reorder text without being seen, which CodeMirror alone would leave unseen. */
@@ -40,12 +42,23 @@ export class TextEditor {
   #writing = new Compartment();
   #writable = false;
   #wasFocused = false;
+  #read = { doc: null, text: "" };
+  #grasped = false; // the scroll bar
+
+  /**
+   * @type {(delta: Delta, how: {local: boolean}) => void} called after every change of the
+   *   text, whoever made it, and before `onEdit`
+   */
+  onChange = () => {};
 
   /** @type {(delta: Delta) => void} called with every edit made here, after it was applied */
   onEdit = () => {};
 
   /** @type {() => void} called after the selection was changed here */
   onSelection = () => {};
+
+  /** @type {() => void} called when the reader scrolls; not when `scrollTo` or an edit does */
+  onScroll = () => {};
 
   /**
    * @param {HTMLElement} parent
@@ -79,20 +92,37 @@ export class TextEditor {
           placeholder("Write something…"),
           keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap]),
           remoteCarets,
+          pluginDecorations,
+          restingSelection,
           EditorView.updateListener.of((update) => this.#updated(update)),
         ],
       }),
     });
+    this.#watchScrolling();
   }
 
   #updated(update) {
     let mine = update.selectionSet;
     for (const transaction of update.transactions) {
-      if (!transaction.docChanged || transaction.annotation(remote)) continue;
+      if (!transaction.docChanged) continue;
+      const local = !transaction.annotation(remote);
+      const delta = deltaOf(transaction.startState.doc, transaction.changes);
+      this.onChange(delta, { local });
+      if (!local) continue;
       mine = true;
-      this.onEdit(deltaOf(transaction.startState.doc, transaction.changes));
+      this.onEdit(delta);
     }
     if (mine) this.onSelection();
+  }
+
+  /** The editor itself scrolls, too: what counts is what a hand does. */
+  #watchScrolling() {
+    const { scrollDOM } = this.#view;
+    const scrolls = () => this.onScroll();
+    for (const event of ["wheel", "touchmove"]) scrollDOM.addEventListener(event, scrolls, { passive: true });
+    scrollDOM.addEventListener("pointerdown", ({ target }) => void (this.#grasped = target === scrollDOM));
+    scrollDOM.addEventListener("pointerup", () => void (this.#grasped = false));
+    scrollDOM.addEventListener("scroll", () => this.#grasped && scrolls(), { passive: true });
   }
 
   // The port of `LiveDocument`.
@@ -120,7 +150,9 @@ export class TextEditor {
   }
 
   text() {
-    return this.#view.state.doc.toString();
+    const { doc } = this.#view.state;
+    if (this.#read.doc !== doc) this.#read = { doc, text: doc.toString() };
+    return this.#read.text;
   }
 
   content() {
@@ -146,14 +178,108 @@ export class TextEditor {
     return { anchor, head };
   }
 
+  /** In UTF-16 code units, as all positions. */
+  get length() {
+    return this.#view.state.doc.length;
+  }
+
+  get readOnly() {
+    return !this.#writable;
+  }
+
+  /**
+   * Edits the text as the writer does, in one step of the undo history. What takes the place
+   * of the selection has the caret behind it.
+   * @param {number} from
+   * @param {number} to
+   * @param {string} insert
+   * @returns {boolean} false when the text can't be edited now
+   */
+  replace(from, to, insert) {
+    if (!this.#writable) return false;
+    const changes = { from: this.#position(from), to: this.#position(to), insert: String(insert) };
+    if (changes.from > changes.to) throw new RangeError(`${from} lies behind ${to}`);
+    const { main } = this.#view.state.selection;
+    const selected = main.from === changes.from && main.to === changes.to;
+    this.#view.dispatch({
+      changes,
+      ...(selected && { selection: { anchor: changes.from + changes.insert.length } }),
+      userEvent: "input.plugin",
+      annotations: isolateHistory.of("full"),
+    });
+    return true;
+  }
+
+  /** @param {{scroll?: boolean}} [how] */
+  select(anchor, head = anchor, { scroll = true } = {}) {
+    const selection = { anchor: this.#position(anchor), head: this.#position(head) };
+    this.#view.dispatch({ selection, scrollIntoView: scroll });
+  }
+
+  /** Brings a position into the middle of what is seen, if it isn't seen. */
+  scrollTo(position) {
+    const at = this.#position(position);
+    const { top, bottom } = this.#view.scrollDOM.getBoundingClientRect();
+    const place = this.#view.coordsAtPos(at);
+    if (place && place.top >= top && place.bottom <= bottom) return;
+    this.#view.dispatch({ effects: EditorView.scrollIntoView(at, { y: "center" }) });
+  }
+
+  /** Where a position is in the window, in pixels; null when it is far from what is seen. */
+  coordinates(position) {
+    const place = this.#view.coordsAtPos(this.#position(position));
+    if (!place) return null;
+    const { left, right, top, bottom } = place;
+    return { left, right, top, bottom };
+  }
+
+  /**
+   * @param {Array<object>} list see editor-decorations.js
+   * @returns {{update(list: Array<object>): void, remove(): void}}
+   */
+  decorate(list) {
+    return decorate(this.#view, list);
+  }
+
+  #position(position) {
+    if (!Number.isInteger(position)) throw new TypeError(`${position} is not a position`);
+    return Math.max(0, Math.min(position, this.length));
+  }
+
+  undo() {
+    return undo(this.#view);
+  }
+
+  redo() {
+    return redo(this.#view);
+  }
+
+  find() {
+    openSearchPanel(this.#view);
+  }
+
   /** @param {import("./editor-carets.js").Caret[]} carets at positions of the present text */
   putCarets(carets) {
-    const inside = (position) => Math.max(0, Math.min(position, this.#view.state.doc.length));
+    const inside = (position) => Math.max(0, Math.min(position, this.length));
     this.#view.dispatch({
       effects: carets.map((caret) =>
         putCaret.of({ ...caret, anchor: inside(caret.anchor), head: inside(caret.head) }),
       ),
     });
+  }
+
+  /** Where a caret is now: {anchor, head}, or null. */
+  caret(key) {
+    return caretOf(this.#view.state, key);
+  }
+
+  /** Brings a caret into sight and shows its name. @returns {boolean} false when it isn't there */
+  showCaret(key) {
+    const caret = this.caret(key);
+    if (!caret) return false;
+    this.scrollTo(caret.head);
+    this.#view.dispatch({ effects: waveCaret.of(key) });
+    return true;
   }
 
   /** Takes away the carets whose keys `which` accepts. */

@@ -33,3 +33,13 @@ export function iconButton(name, label, onclick) {
   const attributes = { type: "button", class: "button-icon", title: label, "aria-label": label };
   return element("button", { ...attributes, onclick }, icon(name));
 }
+
+/**
+ * Puts what a plugin adds among the others, in the order of the plugins' names: modules arrive
+ * in any order, and what is on the page shall not change places from visit to visit.
+ */
+export function place(parent, added, plugin) {
+  added.dataset.plugin = plugin;
+  const after = [...parent.children].find((other) => (other.dataset.plugin ?? "") > plugin);
+  parent.insertBefore(added, after ?? null);
+}

@@ -13,10 +13,10 @@ const MOST = 4;
 /**
  * Shows a sentence; the same sentence twice is shown once.
  * @param {string} text
- * @param {{kind?: "info"|"warning"|"error"}} [how]
+ * @param {{kind?: "info"|"warning"|"error", onGone?: () => void}} [how]
  * @returns {{remove(): void}}
  */
-export function notify(text, { kind = "info" } = {}) {
+export function notify(text, { kind = "info", onGone = () => {} } = {}) {
   if (!KINDS.includes(kind)) kind = "info";
   const box = document.getElementById("notices");
   for (const other of box.children) {
@@ -26,6 +26,7 @@ export function notify(text, { kind = "info" } = {}) {
   const remove = () => {
     clearTimeout(timer);
     notice.remove();
+    onGone();
   };
   const notice = element(
     "div",

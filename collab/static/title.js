@@ -36,6 +36,12 @@ export class Title {
     });
   }
 
+  /** Puts the keyboard there, with everything selected. */
+  edit() {
+    this.#input.focus();
+    this.#input.select();
+  }
+
   set writable(writable) {
     this.#input.readOnly = !writable;
   }

@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Select, Table, bindparam, func, insert, select
+from sqlalchemy import Select, Table, bindparam, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import UpdateBase
 
 from collab.storage.port import Append, StorageError
-from collab.storage.tables import clients, operations, snapshots
+from collab.storage.tables import clients, operations, plugin_document_state, snapshots
 
 T = TypeVar("T")
 
@@ -35,6 +35,12 @@ _LAST_SNAPSHOT = select(func.max(snapshots.c.revision)).where(
 )
 _SEQUENCES = select(clients.c.client, clients.c.sequence).where(
     clients.c.document == bindparam("document")
+)
+_REMOVE_STATE = (
+    delete(plugin_document_state)
+    .where(plugin_document_state.c.document == bindparam("of"))
+    .where(plugin_document_state.c.plugin == bindparam("owner"))
+    .where(plugin_document_state.c.key == bindparam("this"))
 )
 
 
@@ -156,7 +162,35 @@ class Database:
             }
             for operation in append.operations
         }
-        return [Step(_OPERATIONS, rows), Step(self.upsert(clients), list(last.values()))]
+        return [
+            Step(_OPERATIONS, rows),
+            Step(self.upsert(clients), list(last.values())),
+            *self.state_steps(append),
+        ]
+
+    def state_steps(self, append: Append) -> list[Step]:
+        """The statements for what plugins keep with operations."""
+        kept = [
+            {
+                "document": append.document,
+                "plugin": one.plugin,
+                "key": one.key,
+                "value": one.value,
+            }
+            for one in append.state
+            if one.value is not None
+        ]
+        removed = [
+            {"of": append.document, "owner": one.plugin, "this": one.key}
+            for one in append.state
+            if one.value is None
+        ]
+        steps = []
+        if kept:
+            steps.append(Step(self.upsert(plugin_document_state), kept))
+        if removed:
+            steps.append(Step(_REMOVE_STATE, removed))
+        return steps
 
     async def _whole(self, transaction: Coroutine[Any, Any, T]) -> T:
         """Run a transaction to its end, whether or not somebody goes on waiting for it."""

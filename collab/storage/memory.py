@@ -106,6 +106,8 @@ class MemoryStore:
             for operation in append.operations:
                 kept.clients[operation.client] = (operation.sequence, operation.revision)
             kept.record = replace(kept.record, revision=heads[append.document])
+            for one in append.state:
+                await self.set_state(one.plugin, append.document, one.key, one.value)
 
     async def last_sequence(self, document: str, client: str) -> tuple[int, int]:
         kept = self._documents.get(document)

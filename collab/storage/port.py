@@ -61,11 +61,23 @@ class StoredOperation(Struct, frozen=True):
     delta: bytes
 
 
+class Kept(Struct, frozen=True):
+    """A value that a plugin keeps for a document under ``key``; None removes it."""
+
+    plugin: str
+    key: str
+    value: bytes | None
+
+
 class Append(Struct, frozen=True):
-    """Operations of one document, at least one, consecutive, the first following the log's last."""
+    """Operations of one document, at least one, consecutive, the first following the log's last.
+
+    ``state`` is what plugins keep for the document from then on, at most once for each key.
+    """
 
     document: str
     operations: Sequence[StoredOperation]
+    state: Sequence[Kept] = ()
 
 
 class Snapshot(Struct, frozen=True):
@@ -122,11 +134,11 @@ class Store(Protocol):
     async def append(self, appends: Sequence[Append]) -> None:
         """Commit operations of several documents in one transaction, and who sent them.
 
-        For each document, the log and the deduplication record move together. All of it is on
-        disk when this returns. Raises `Conflict` (nothing written) when a revision is taken or
-        would leave a gap, when a client's sequence number is not above its last one, or when a
-        document is gone; `StorageError` when the outcome is not known, which is also so when
-        the call is cancelled: ask `last_sequence`.
+        For each document, the log, the deduplication record and what plugins keep with these
+        operations move together. All of it is on disk when this returns. Raises `Conflict`
+        (nothing written) when a revision is taken or would leave a gap, when a client's sequence
+        number is not above its last one, or when a document is gone; `StorageError` when the
+        outcome is not known, which is also so when the call is cancelled: ask `last_sequence`.
         """
 
     async def last_sequence(self, document: str, client: str) -> tuple[int, int]:

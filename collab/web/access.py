@@ -13,7 +13,7 @@ from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
 from collab.storage.port import DocumentRecord
 from collab.web.identity import bearer_token, identify
-from collab.web.keys import PLUGINS
+from collab.web.keys import PLUGINS, ROOMS
 from collab.web.proxies import peer
 
 _FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
@@ -28,6 +28,19 @@ async def require(
     if not await _allows(request, user, action, document):
         raise CollabError(errors.FORBIDDEN)
     return user
+
+
+async def admit(request: web.Request, action: Action, id: str | None) -> User:
+    """Who sends a request to a plugin's route, if they may do that to the document ``id``.
+
+    Raises `CollabError`: FORBIDDEN, NO_DOCUMENT.
+    """
+    record = None
+    if id is not None:
+        record = await request.app[ROOMS].record(id)
+        if record is None:
+            raise CollabError(errors.NO_DOCUMENT)
+    return await require(request, action, record)
 
 
 async def permissions(request: web.Request, document: DocumentRecord) -> frozenset[str]:

@@ -33,6 +33,7 @@ from collab.web import (
     proxies,
     socket,
 )
+from collab.web.access import admit
 from collab.web.bodies import json_response, read_json
 from collab.web.clients import CLIENTS, Clients
 from collab.web.failures import tell_failures
@@ -103,7 +104,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"Collab/{collab.__version__}"},
         ) as http:
-            await plugins.start(app[ROOMS], app[STORE], http)
+            await plugins.start(app[ROOMS], app[STORE], http, admit)
             yield
             # Sockets were told goodbye in on_shutdown; what is left are server-side edits.
             await app[ROOMS].stop(COME_BACK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 import msgspec
 from aiohttp import web
@@ -56,6 +57,10 @@ def _answer(
     if accepts_page and "/api/" not in request.path:
         context = {"status": status, "title": error.code.sentence, "sentence": error.sentence}
         return render(request, "error.html", context, status)
-    return web.Response(
+    response = web.Response(
         body=msgspec.json.encode(error.json()), status=status, content_type="application/json"
     )
+    wait = error.details.get("retry_after")
+    if wait is not None:
+        response.headers["Retry-After"] = str(math.ceil(wait))
+    return response

@@ -126,7 +126,7 @@ def _address(hop: str) -> str | None:
     return None if parsed is None else str(parsed)
 
 
-def _socket_peer(request: web.BaseRequest) -> str:
+def socket_peer(request: web.BaseRequest) -> str:
     """Who the socket leads to: an address, ``unix``, or nothing once the connection is lost."""
     connection = request.get_extra_info("socket")
     if connection is not None and connection.family == getattr(socket, "AF_UNIX", None):
@@ -143,7 +143,7 @@ def _last(request: web.BaseRequest, header: str) -> str:
 
 def resolve(request: web.BaseRequest, trust: Trust, base_path: str) -> Peer:
     """What `peer` answers for a request that reached a server mounted at ``base_path``."""
-    address = _socket_peer(request)
+    address = socket_peer(request)
     scheme = request.scheme
     host = request.headers.get("Host", "")
     if address in trust:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from collab.plugins.access import Request
-from collab.web.proxies import peer
+from collab.web.proxies import peer, socket_peer
 
 
 def seen(request: web.Request) -> Request:
@@ -20,5 +20,6 @@ def seen(request: web.Request) -> Request:
         headers=request.headers,
         cookies=request.cookies,
         remote=visitor.address,
+        neighbour=socket_peer(request),
         secure=visitor.scheme == "https",
     )

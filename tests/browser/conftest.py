@@ -29,13 +29,10 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 
-_WANTED = {"cursors", "presence"}
-"""Bundled plugins that are on here; what the others show has tests of its own."""
 
-
-def _others_off() -> list[str]:
+def _off(wanted: set[str]) -> list[str]:
     names = sorted(file.parent.name for file in BUNDLED.glob("*/__init__.py"))
-    return [f"--plugins-off={name}" for name in names if name not in _WANTED]
+    return [f"--plugins-off={name}" for name in names if name not in wanted]
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +56,12 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
+def plugins_on() -> set[str]:
+    """The bundled plugins that are on; override it."""
+    return {"cursors", "presence"}
+
+
+@pytest.fixture
 def server_arguments() -> list[str]:
     """What `serve` is given besides port and data directory; override it."""
     return []
@@ -66,11 +69,11 @@ def server_arguments() -> list[str]:
 
 @pytest_asyncio.fixture
 async def house(
-    browser: Browser, tmp_path: Path, server_arguments: list[str]
+    browser: Browser, tmp_path: Path, server_arguments: list[str], plugins_on: set[str]
 ) -> AsyncIterator[House]:
     """A server and a wire; at the end no page may have complained or asked another host."""
     async with (
-        ServerProcess(tmp_path / "data", *_others_off(), *server_arguments) as server,
+        ServerProcess(tmp_path / "data", *_off(plugins_on), *server_arguments) as server,
         Wire("127.0.0.1", server.port) as wire,
         aiohttp.ClientSession() as http,
     ):

@@ -48,6 +48,7 @@ class Person:
         self.home = home
         self.faults: list[str] = []
         self.network_faults_expected = False
+        self.plugin_faults_expected = False
         self.watch(page)
 
     def watch(self, page: Page) -> None:
@@ -56,6 +57,10 @@ class Person:
         page.on("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "warning" and message.text.startswith("The plugin "):
+            if not self.plugin_faults_expected:
+                self.faults.append(f"console: {message.text}")
+            return
         if message.type != "error":
             return
         if self.network_faults_expected and _NETWORK.search(message.text):

@@ -108,6 +108,69 @@ async def test_people_are_shown_and_may_change_their_name(house: House) -> None:
     await ada.page.wait_for_selector('#me[title="You are Countess"]')
 
 
+async def sees_at(person: Person, position: int) -> None:
+    """Wait until that position of the text is on the screen."""
+    await person.page.wait_for_function(
+        """(position) => {
+          const view = editorView();
+          const place = view.coordsAtPos(position);
+          const { top, bottom } = view.scrollDOM.getBoundingClientRect();
+          return place !== null && place.top >= top && place.bottom <= bottom;
+        }""",
+        arg=position,
+    )
+
+
+async def test_one_goes_where_somebody_writes_and_follows_them(house: House) -> None:
+    lines = "".join(f"Line {number}\n" for number in range(600))
+    document = await house.document(lines)
+    ada, bob = await house.person(name="Ada"), await house.person(name="Bob", color="#2e7d32")
+    await asyncio.gather(ada.open(document), bob.open(document))
+    await ada.put_caret(0)
+    far = lines.index("Line 400")
+    await bob.put_caret(2)
+    await sees_caret(ada, "Bob", 2)
+    await bob.put_caret(far)
+    await ada.page.wait_for_selector(".cm-remoteCaret", state="detached")
+    avatar = ada.page.get_by_role("button", name="Bob: go to where they write")
+    await avatar.click()
+    await sees_at(ada, far)
+    await sees_caret(ada, "Bob", far)
+    await ada.page.wait_for_selector(".cm-remoteCaret[data-shown]")
+
+    await ada.page.get_by_role("button", name="Follow", exact=True).click()
+    await ada.page.wait_for_selector(".presence-person[data-following]")
+    near = lines.index("Line 20\n")
+    await bob.put_caret(near)
+    await sees_at(ada, near)
+    await bob.type("Far " * 3)
+    await bob.put_caret(far)
+    await sees_at(ada, far)
+    await ada.screenshot("following")
+
+    # It ends when one types, …
+    await ada.put_caret(0)
+    await ada.type("!")
+    await ada.page.wait_for_selector(".cursors-pill", state="detached")
+    # … scrolls, …
+    await ada.page.keyboard.press("Control+Shift+P")
+    await ada.page.keyboard.type("follow bob")
+    await ada.page.keyboard.press("Enter")
+    await ada.page.wait_for_selector(".cursors-pill[data-following]")
+    await ada.page.mouse.move(600, 400)
+    await ada.page.mouse.wheel(0, 200)
+    await ada.page.wait_for_selector(".cursors-pill", state="detached")
+    # … or says so; and the name in the text is a button, too.
+    await avatar.click()
+    await sees_at(ada, far)
+    await ada.page.locator(".cm-remoteFlag[data-button]").click()
+    await ada.page.get_by_role("button", name="Follow", exact=True).click()
+    await ada.page.get_by_role("button", name="Bob: stop following").click()
+    await ada.page.wait_for_selector(".cursors-pill", state="detached")
+    await bob.page.close()
+    await avatar.wait_for(state="detached")
+
+
 async def test_a_name_that_is_refused_says_why(house: House) -> None:
     document = await house.document()
     ada = await house.person()

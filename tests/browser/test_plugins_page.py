@@ -85,6 +85,7 @@ def server_arguments(tmp_path: Path) -> list[str]:
 async def test_a_broken_plugin_is_named_and_breaks_nothing(house: House) -> None:
     document = await house.document("Text: ")
     ada = await house.person()
+    ada.plugin_faults_expected = True
     await ada.open(document)
     # Four notices fit; which plugins they name depends on who failed last.
     notices = ada.page.locator(".notice")
@@ -130,6 +131,7 @@ async def test_everything_added_goes_when_a_plugin_is_disposed(house: House) -> 
           editor.setContent(new Delta().insert("abc"));
           const carets = () => place.querySelectorAll(".cm-remoteCaret").length;
           const added = "#foot > *, .panel, #header-slot > *, #panel-buttons button, link";
+          const config = { basePath: "", api: "/api" };
           const count = () => carets() + document.querySelectorAll(added).length;
           const until = async (what) => {
             while (!what()) await new Promise(requestAnimationFrame);
@@ -138,7 +140,8 @@ async def test_everything_added_goes_when_a_plugin_is_disposed(house: House) -> 
           const before = count();
           const path = "/plugins/works/static/tidy";
           const tidy = { name: "tidy", script: `${path}.js`, styles: [`${path}.css`] };
-          const host = startPlugins({ live, editor, plugins: [tidy] });
+          const host = startPlugins({ live, editor, plugins: [tidy], config });
+          live.dispatchEvent(new CustomEvent("ready", { detail: {} }));
           await host.started;
           await until(() => carets() === 1);
           const during = count();

@@ -167,7 +167,7 @@ def test_standard_input_and_a_title(collab: Shell, monkeypatch: pytest.MonkeyPat
         (["import", "fine.txt", "fine.txt", "--title", "x"], Exit.USAGE, "--title"),
         (["import", "-", "-"], Exit.USAGE, "once"),
         (["import", "fine.txt", "--set", "limits.document_size=2"], Exit.FAILED, "2"),
-        (["import", "fine.txt", "--format", "html"], Exit.USAGE, "html"),
+        (["import", "fine.txt", "--format", "runes"], Exit.USAGE, "runes"),
         (["export"], Exit.USAGE, "--all"),
         (["export", "nope"], Exit.MISSING, "There is no document nope."),
         (["export", "--all"], Exit.USAGE, "--output"),
@@ -272,7 +272,7 @@ def test_plugins_are_listed(collab: Shell) -> None:
     ],
 )
 def test_files_are_called_after_their_documents(title: str, name: str) -> None:
-    assert file_name(Entry("ID", title, "text", 0, 0.0, 0.0), "text") == name
+    assert file_name(Entry("ID", title, "text", 0, 0.0, 0.0), "txt") == name
 
 
 def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path) -> None:

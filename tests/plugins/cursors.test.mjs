@@ -4,10 +4,27 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import activate from "../../plugins/cursors/static/cursors.js";
+import { People } from "../../plugins/cursors/static/people.js";
+
+class Element {
+  children = [];
+  attributes = {};
+  constructor(page) { this.page = page; }
+  setAttribute() {}
+  toggleAttribute(name, on) { this.attributes[name] = on; }
+  addEventListener(_, listener) { this.press = listener; }
+  append(...children) { this.children.push(...children); }
+  matches() { return false; }
+  remove() { if (this.page.pill === this) this.page.pill = null; }
+  get text() { return this.children.map((child) => child.text ?? child).join("") || this.textContent; }
+}
 
 /** A page whose timers the test lets go off. */
 function open() {
-  const page = { sent: [], carets: new Map(), caret: { revision: 0, anchor: 0, head: 0 }, timer: null, dispose: [] };
+  const page = {
+    sent: [], carets: new Map(), caret: { revision: 0, anchor: 0, head: 0 }, timer: null, dispose: [],
+    commands: new Map(), notes: [], shown: [], scrolled: [], pill: null,
+  };
   const collab = {
     session: "me",
     send: (data) => page.sent.push(data),
@@ -17,11 +34,35 @@ function open() {
     editor: {
       selectionForServer: () => page.caret,
       onSelection: (listener) => (page.selection = listener),
-      setCarets: (list, revision) => list.forEach((caret) => page.carets.set(caret.key, { ...caret, revision })),
+      onChange: (listener) => (page.changed = listener),
+      onScroll: (listener) => (page.scroll = listener),
+      setCarets: (list, revision) =>
+        list.forEach(({ onClick, ...caret }) => {
+          page.carets.set(caret.key, { ...caret, revision });
+          page.press = onClick;
+        }),
+      caret: (key) => page.carets.get(key) ?? null,
+      showCaret: (key) => page.carets.has(key) && page.shown.push(key) > 0,
+      scrollTo: (position) => page.scrolled.push(position),
       removeCaret: (key) => page.carets.delete(key),
       clearCarets: () => page.carets.clear(),
     },
+    ui: {
+      notify: (text) => page.notes.push(text),
+      paint() {},
+      addOverlay: (pill) => (page.pill = pill),
+      addCommand: ({ title, run }) => {
+        page.commands.set(title, run);
+        return { remove: () => page.commands.delete(title) };
+      },
+    },
+    share: (name, value) => {
+      assert.equal(name, "cursors");
+      page.shared = value;
+      return { remove() {} };
+    },
   };
+  globalThis.document = { createElement: () => new Element(page) };
   activate(collab, { setTimeout: (run) => (page.timer = run), clearTimeout: () => (page.timer = null) });
   page.pause = () => {
     const run = page.timer;
@@ -91,4 +132,58 @@ test("carets move and go", () => {
   assert.deepEqual([...page.carets.keys()], ["c"]);
   for (const end of page.dispose) end();
   assert.equal(page.timer, null);
+});
+
+test("one goes where somebody writes, and is offered to follow", () => {
+  const page = open();
+  page.message({ kind: "cursors", revision: 3, cursors: [cursor("a", 1), cursor("b", 9)] });
+  page.pause();
+  page.shared.goTo("u");
+  assert.deepEqual(page.shown, ["b"], "where the user's caret moved last");
+  assert.equal(page.pill.text, "Ada is hereFollow");
+  page.pause();
+  assert.equal(page.pill, null);
+  page.press();
+  assert.deepEqual(page.shown, ["b", "b"], "the name in the text does the same");
+  page.shared.goTo("nobody");
+  assert.equal(page.notes.length, 1);
+});
+
+test("whom one follows is kept in sight until one types or scrolls, or they go", () => {
+  const page = open();
+  page.message({ kind: "cursors", revision: 3, cursors: [cursor("a", 1)] });
+  page.pause();
+  page.commands.get("Follow Ada")();
+  assert.equal(page.shared.following, "u");
+  assert.equal(page.pill.text, "Following AdaStop");
+  page.message({ kind: "moved", revision: 4, cursors: [cursor("a", 50)] });
+  page.changed({ local: false });
+  assert.deepEqual(page.scrolled, [1, 50, 50]);
+  page.changed({ local: true });
+  assert.deepEqual([page.shared.following, page.pill], [null, null]);
+  page.shared.follow("u");
+  page.scroll();
+  assert.equal(page.shared.following, null);
+  page.shared.follow("u");
+  page.pill.children[1].press();
+  assert.equal(page.shared.following, null);
+  page.shared.follow("u");
+  page.message({ kind: "gone", session: "a" });
+  assert.equal(page.shared.following, null);
+  assert.deepEqual([...page.commands.keys()], []);
+});
+
+test("a person may have several carets", () => {
+  const people = new People();
+  const [ada, bob] = [{ id: "1", name: "Ada" }, { id: "2", name: "Bob" }];
+  people.moved("a", ada);
+  people.moved("b", bob);
+  people.moved("c", ada);
+  assert.deepEqual(people.users, [ada, bob]);
+  assert.equal(people.sessionOf("1"), "c");
+  people.moved("a", ada);
+  assert.equal(people.sessionOf("1"), "a");
+  people.gone("a");
+  people.gone("c");
+  assert.deepEqual([people.sessionOf("1"), people.userOf("1"), people.sessions], [null, null, ["b"]]);
 });

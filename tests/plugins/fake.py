@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from collab.protocol.frames import Frame
 from collab.protocol.messages import User
 from collab.protocol.settings import Settings
 from collab.rooms.port import Session
-from collab.storage.port import DocumentRecord, StoredOperation
+from collab.storage.port import DocumentRecord, Kept, StoredOperation
 
 ADA = User("ada", "Ada Lovelace", "#1d4ed8")
 BOB = User("bob", "Bob", "#be123c")
@@ -100,7 +100,14 @@ class FakeRoom:
             delta = await self.manager.before(self, session, delta)
         self.commit(delta, client=session.client if session else "server")
 
-    async def edit(self, delta: Delta, *, author: str, revision: int | None = None) -> int:
+    async def edit(
+        self,
+        delta: Delta,
+        *,
+        author: str,
+        revision: int | None = None,
+        keep: Sequence[Kept] = (),
+    ) -> int:
         self.commit(delta, client="server", author=author)
         return self.revision
 
@@ -108,6 +115,14 @@ class FakeRoom:
         for session in list(self.sessions.values()):
             if session is not except_:
                 session.send(frame)
+
+
+BUNDLED = tuple(
+    sorted(
+        path.parent.name for path in (Path(__file__).parents[2] / "plugins").glob("*/__init__.py")
+    )
+)
+"""The names of the bundled plugins."""
 
 
 def write_plugin(folder: Path, name: str, source: str, **files: str) -> Path:
@@ -128,12 +143,20 @@ def make_manager(
     *,
     clock: Callable[[], float] = time.monotonic,
     bounds: Bounds | None = None,
-    off: tuple[str, ...] = ("presence", "cursors"),
+    off: tuple[str, ...] | None = None,
     **settings: Any,
 ) -> PluginManager:
-    """A loaded manager that sees only the plugins in ``folder``, and the bundled ones not off."""
+    """A loaded manager of the plugins in ``folder`` only, or (``off``) also of the bundled ones
+    that are not ``off``."""
+    if off is None:
+        there = folder.iterdir() if folder is not None and folder.is_dir() else ()
+        own = tuple(
+            path.stem for path in there if path.is_dir() or path.suffix == ".py"
+            if not path.name.startswith((".", "_"))
+        )
+        settings["plugins_on"] = settings.get("plugins_on", own)
     manager = PluginManager(
-        Settings(plugins_dir=folder, plugins_off=off, **settings),
+        Settings(plugins_dir=folder, plugins_off=off or (), **settings),
         installed=(),
         clock=clock,
         bounds=bounds,
@@ -150,5 +173,5 @@ def the(manager: PluginManager, name: str) -> Any:
 async def until(condition: Callable[[], object]) -> None:
     """Let the event loop turn until something is so."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - there is no event to wait for in a plugin
+        while not condition():  # there is no event to wait for in a plugin
             await asyncio.sleep(0)

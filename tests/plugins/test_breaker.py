@@ -65,6 +65,24 @@ def test_a_trial_that_fails_opens_it_again(breaker: Breaker, clock: Clock) -> No
     assert breaker.failed()
     assert breaker.state == "open" and not breaker.admits()
     clock.now += 5
+    assert not breaker.admits()
+    clock.now += 5
+    assert breaker.admits()
+
+
+def test_the_pause_grows_with_every_trial_that_fails(breaker: Breaker, clock: Clock) -> None:
+    breaker.open()
+    pauses = []
+    for _ in range(7):
+        began = clock.now
+        while not breaker.admits():
+            clock.now += 5
+        pauses.append(clock.now - began)
+        assert breaker.failed()
+    assert pauses == [5, 10, 20, 40, 80, 80, 80]
+    breaker.close()
+    breaker.open()
+    clock.now += 5
     assert breaker.admits()
 
 
@@ -122,7 +140,7 @@ async def test_a_plugin_that_keeps_failing_is_left_alone_and_tried_again(
     assert await edit() == 4
     assert manager.health()["flaky"].state == "open"
     plugin.broken = False
-    clock.now += 5
+    clock.now += 10
     assert [await edit(), await edit()] == [5, 6]
     health = manager.health()["flaky"]
     assert (health.state, health.calls, health.failures) == ("closed", 6, 4)
@@ -137,7 +155,7 @@ async def test_a_plugin_can_be_switched_on_by_hand(tmp_path: Path, clock: Clock)
     room.commit(Delta().insert("a"))
     await manager.told()
     assert manager.health()["flaky"].state == "open"
-    assert manager.switch_on("flaky") and not manager.switch_on("nobody")
+    assert manager.close_breaker("flaky") and not manager.close_breaker("nobody")
     assert manager.health()["flaky"].state == "closed"
 
 

@@ -13,7 +13,7 @@ from collab import Plugin
 from collab.plugins.manager import PluginManager
 from collab.plugins.settings import WrongSettings
 from collab.protocol.settings import Settings
-from tests.plugins.fake import make_manager, the, write_plugin
+from tests.plugins.fake import BUNDLED, make_manager, the, write_plugin
 
 GOOD = '''
 class Good(Plugin):
@@ -28,7 +28,7 @@ def problem(manager: PluginManager, name: str) -> str:
 
 def test_the_bundled_plugins_are_found_without_being_asked_for() -> None:
     manager = make_manager(None, off=())
-    assert list(manager.plugins) == ["cursors", "presence"]
+    assert list(manager.plugins) == list(BUNDLED)
     assert manager.problems == []
 
 
@@ -123,11 +123,35 @@ def test_a_plugin_may_have_the_name_of_a_module_of_ours(tmp_path: Path) -> None:
     assert manager.PluginManager is PluginManager
 
 
-def test_the_name_of_a_bundled_plugin_is_taken(tmp_path: Path) -> None:
+def test_an_operators_plugin_takes_the_place_of_a_bundled_one(tmp_path: Path) -> None:
     write_plugin(tmp_path, "presence", GOOD)
     manager = make_manager(tmp_path, off=())
-    assert type(manager.plugins["presence"]).__name__ == "Presence"
+    assert type(manager.plugins["presence"]).__name__ == "Good"
+    assert manager.problems == []
+
+
+def test_the_name_of_a_plugin_that_is_there_is_taken() -> None:
+    manager = _installed(EntryPoint("presence", "installed_example", "collab.plugins"))
     assert "the name is taken by" in problem(manager, "presence")
+
+
+def test_only_what_is_wanted_is_loaded(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "good", GOOD)
+    write_plugin(tmp_path, "other", "1 / 0")
+    manager = make_manager(tmp_path, off=(), plugins_on=("good", "presence", "nobody"))
+    assert list(manager.plugins) == ["good", "presence"]
+    assert "there is no plugin of that name" in problem(manager, "nobody")
+    assert len(manager.problems) == 1
+    assert make_manager(tmp_path, off=(), plugins_on=()).plugins == {}
+
+
+def test_a_plugin_for_another_version_of_the_interface_is_refused(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "later", "class Later(Plugin):\n    api = 2\n")
+    manager = make_manager(tmp_path)
+    assert manager.plugins == {}
+    assert "for version 2 of the plugin interface, and this server has version 1" in problem(
+        manager, "later"
+    )
 
 
 def test_what_is_no_plugin_folder_is_explained(tmp_path: Path) -> None:
@@ -156,12 +180,12 @@ def test_a_plugin_that_is_switched_off_is_not_even_imported(tmp_path: Path) -> N
 
 def test_switching_off_what_is_not_there_is_said(tmp_path: Path) -> None:
     manager = make_manager(tmp_path, off=("presense",))
-    assert "no such plugin" in problem(manager, "presense")
+    assert "there is no plugin of that name" in problem(manager, "presense")
 
 
 def _installed(*points: EntryPoint) -> PluginManager:
-    off = ("presence", "cursors")
-    manager = PluginManager(Settings(plugins_off=off), installed=points)
+    on = ("presence", *(point.name for point in points))
+    manager = PluginManager(Settings(plugins_on=on), installed=points)
     manager.load()
     return manager
 
@@ -178,7 +202,7 @@ def test_installed_packages_bring_plugins(
         EntryPoint("wrong", "installed_example:hookimpl", group),
         EntryPoint("missing", "installed_nothing", group),
     )
-    assert list(manager.plugins) == ["example", "other"]
+    assert list(manager.plugins) == ["example", "other", "presence"]
     assert manager.static_folder("example") == package / "static"
     assert "is not a subclass of collab.Plugin" in problem(manager, "wrong")
     assert "can't be imported" in problem(manager, "missing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -12,10 +13,14 @@ from typing import Any
 
 import pytest
 
+from collab.cli import main
 from collab.ot import Delta
 from collab.plugins.manager import PluginManager
 from collab.protocol.errors import CollabError
+from collab.protocol.settings import Settings
 from collab.storage.memory import MemoryStore
+from collab.testing.server import serve
+from collab.web.keys import PLUGINS
 from tests.plugins.fake import FakeRoom, make_manager, until
 
 PAGE = (Path(__file__).parents[2] / "docs/plugins.md").read_text(encoding="utf-8")
@@ -34,7 +39,9 @@ def folder(tmp_path: Path) -> Path:
 
 def load(folder: Path, **settings: Any) -> PluginManager:
     manager = make_manager(folder / "my-plugins", **settings)
-    assert sorted(manager.plugins) == ["bookmark", "shortlines", "wordcount"]
+    assert sorted(manager.plugins) == [
+        "bookmark", "highlights", "shortlines", "tour", "wordcount",
+    ]
     assert manager.problems == []
     return manager
 
@@ -77,12 +84,67 @@ async def test_the_bookmark_moves_and_is_counted(folder: Path) -> None:
     await plugin.tell(document)
     assert session.heard("bookmark") == [{"place": [9], "revision": 1}]
     assert await plugin.state.list() == {"count": 1}
-    (route,) = manager.routes()
+    (route,) = [one for one in manager.routes() if one.plugin == "bookmark"]
     assert route.path == "/plugins/bookmark/api/count"
     assert (await route.handler(None)).text == '{"count": 1}'
     room.close()
     await manager.stop()
     assert {one.failures for one in manager.health().values()} == {0}
+
+
+async def test_the_highlights_survive_and_the_tour_leads_everywhere(folder: Path) -> None:
+    settings = Settings(
+        data_dir=folder / "data",
+        plugins_dir=folder / "my-plugins",
+        plugins_on=("highlights", "tour"),
+        idle_close=0.01,
+    )
+    for _ in range(2):
+        async with serve(settings) as server:
+            headers = {"X-Remote-User": "Ada"}
+            async with server.http.get(f"{server.url}/api/me", headers=headers) as response:
+                assert (await response.json())["id"] == "proxy:Ada"
+            async with server.connect("welcome") as welcome:
+                assert welcome.text == "Write anything here."
+                marked = welcome.messages("highlights")
+                welcome.send("highlights", {"start": 6, "end": 14, "revision": 0})
+                async for message in marked:
+                    if {"text": "anything", "by": welcome.user.name} in message["marked"]:
+                        break
+            id = await server.create_document("Draft", None)
+            assert await server.text(id) == "Draft\n\n"
+            async with server.http.delete(f"{server.url}/api/documents/{id}") as response:
+                assert response.status == 403
+            async with server.http.get(
+                f"{server.url}/api/documents/welcome/export/shout"
+            ) as response:
+                assert await response.text() == "WRITE ANYTHING HERE."
+            async with server.http.post(
+                f"{server.url}/api/import/lines", data="Todo\nmilk\nbread"
+            ) as response:
+                made = await response.json()
+            assert made["title"] == "Todo" and await server.text(made["id"]) == "- milk\n- bread"
+            async with server.http.get(f"{server.url}/") as response:
+                assert 'href="/plugins/tour/api/about">About</a>' in await response.text()
+            async with server.http.get(f"{server.url}/plugins/tour/api/about") as response:
+                assert "documents are open." in await response.text()
+            tour: Any = server.app[PLUGINS].plugins["tour"]
+            await tour.look_around()
+            assert {one.failures for one in server.app[PLUGINS].health().values()} == {0}
+
+
+async def test_the_command_prints_what_is_long_enough(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    where = ("--plugins-dir", "my-plugins", "--plugins-on", "tour")
+    (folder / "long.txt").write_text("four")
+    assert await asyncio.to_thread(main, ["import", "long.txt"]) == 0
+    capsys.readouterr()
+    assert await asyncio.to_thread(main, ["longest", "--least", "4", *where]) == 0
+    assert capsys.readouterr().out == "4 long\n"
+    assert await asyncio.to_thread(main, ["longest", "--least", "5", *where]) == 0
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed.")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from collab.ot import Delta
+from collab.plugins.access import Request
 from collab.plugins.loading import Bounds
 from collab.plugins.manager import PluginManager
 from collab.plugins.specs import HOOKS
 from collab.protocol import messages
 from collab.protocol.errors import CollabError
-from tests.plugins.fake import FakeRoom, FakeSession, make_manager, the, until, write_plugin
+from collab.storage.memory import MemoryStore
+from tests.plugins.fake import ADA, FakeRoom, FakeSession, make_manager, the, until, write_plugin
 
 WITNESS = """
 class Witness(Plugin):
@@ -25,13 +28,15 @@ class Witness(Plugin):
         self.seen.append(operation.revision)
 """
 
+REQUEST = Request("GET", "/", {}, {}, {}, "127.0.0.1", "127.0.0.1", False)
+
 FAST = Bounds(hard=0.02, failures=3)
 
 
 def misbehaving(folder: Path, what: str, hooks: list[str], how: str = "async def") -> None:
     """A plugin that does ``what`` in every hook, beside one that does everything right."""
     lines = [
-        f"    @hookimpl\n    {'def' if name == 'routes' else how} {name}(self):\n"
+        f"    @hookimpl\n    {'def' if HOOKS[name].kind == 'collected' else how} {name}(self):\n"
         + "".join(f"        {line}\n" for line in what.splitlines())
         for name in hooks
     ]
@@ -41,9 +46,16 @@ def misbehaving(folder: Path, what: str, hooks: list[str], how: str = "async def
 
 async def live(manager: PluginManager) -> FakeSession:
     """Everything that can happen to a server, with five edits among it."""
-    await manager.start()
+    await manager.start(store=MemoryStore())
+    with suppress(CollabError):
+        await manager.gate.authenticate(lambda: REQUEST)
+    with suppress(CollabError):
+        await manager.gate.allows(ADA, "create", None)
+    assert await manager.gate.find_document("anything") is None
+    assert await manager.gate.contributions("documents", None) == []
+    begun = await manager.make_document("Begun", "text", None)
+    assert (await begun.content_at(0)).text == ""
     room = FakeRoom(manager)
-    manager.document_created(room.document)
     manager.document_renamed(room.document)
     session = room.join("1")
     manager.changed(room, session)
@@ -51,6 +63,7 @@ async def live(manager: PluginManager) -> FakeSession:
     for letter in "abcde":
         await room.submit(session, Delta().insert(letter))
     assert room.content.text() == "edcba"
+    manager.saved(room, 5)
     await manager.told()
     room.close()
     manager.document_deleted(room.document)
@@ -78,7 +91,7 @@ async def test_raises_in_every_hook(
 async def test_never_returns_from_any_hook(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hooks = [name for name in HOOKS if name != "routes"]
+    hooks = [name for name, hook in HOOKS.items() if hook.kind != "collected"]
     misbehaving(tmp_path, "await asyncio.Event().wait()", hooks)
     manager = make_manager(tmp_path, bounds=FAST)
     await live(manager)

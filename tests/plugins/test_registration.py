@@ -116,6 +116,33 @@ async def test_plugins_are_called_by_name_unless_they_ask_to_be_first_or_last(
     assert order == ["d", "b", "c", "a"]
 
 
+def test_a_hook_that_the_settings_leave_without_work_is_not_called(tmp_path: Path) -> None:
+    write_plugin(
+        tmp_path,
+        "it",
+        """
+        class It(Plugin):
+            def wants(self, hook):
+                if hook == "session_left":
+                    raise RuntimeError("no")
+                return hook != "before_operation"
+
+            @hookimpl
+            def before_operation(self): ...
+
+            @hookimpl
+            def session_left(self): ...
+
+            @hookimpl
+            def operation_committed(self): ...
+        """,
+    )
+    manager = make_manager(tmp_path)
+    assert not manager.vets and not manager.implements("before_operation")
+    assert manager.implements("operation_committed") and manager.implements("session_left")
+    assert str(manager.health()["it"].last_error).startswith("wants: RuntimeError")
+
+
 def test_whether_anybody_implements_a_hook_is_known(tmp_path: Path) -> None:
     write_plugin(
         tmp_path,

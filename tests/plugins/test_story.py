@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from collab.ot import Delta
+from collab.plugins.access import Request
 from collab.plugins.specs import HOOKS
 from collab.protocol.messages import User
+from collab.storage.memory import MemoryStore
 from tests.plugins.fake import BOB, FakeRoom, make_manager, the, write_plugin
 
 DIARY = '''
@@ -29,6 +31,55 @@ class Diary(Plugin):
     def routes(self):
         self.pages.append("routes")
         return []
+
+    @hookimpl
+    def schedules(self):
+        self.pages.append("schedules")
+        return []
+
+    @hookimpl
+    def commands(self):
+        self.pages.append("commands")
+        return []
+
+    @hookimpl
+    def document_types(self):
+        self.pages.append("document types")
+        return []
+
+    @hookimpl
+    def importers(self):
+        self.pages.append("importers")
+        return []
+
+    @hookimpl
+    def exporters(self):
+        self.pages.append("exporters")
+        return []
+
+    @hookimpl
+    async def page_contributions(self, page, document):
+        self.pages.append(f"adds to {page}")
+
+    @hookimpl
+    async def authenticate(self, request):
+        self.pages.append(f"who sends {request.path}")
+
+    @hookimpl
+    def authorize(self, user, action, document):
+        self.pages.append(f"may {user.name} {action}")
+
+    @hookimpl
+    async def find_document(self, id):
+        self.pages.append(f"is there {id}")
+
+    @hookimpl
+    def initial_content(self, document):
+        self.pages.append(f"begin {document.title}")
+
+    @hookimpl
+    async def snapshot_saved(self, document, revision):
+        self.pages.append(f"saved {revision}")
 
     @hookimpl
     async def document_created(self, document):
@@ -83,9 +134,13 @@ async def test_a_plugin_is_told_everything_in_order(tmp_path: Path) -> None:
     write_plugin(tmp_path, "diary", DIARY)
     manager = make_manager(tmp_path)
     pages: list[Any] = the(manager, "diary").pages
-    await manager.start()
-    unopened = FakeRoom(make_manager(None), id="doc").document
-    manager.document_created(unopened)
+    await manager.start(store=MemoryStore())
+    request = Request("GET", "/d/doc", {}, {}, {}, "127.0.0.1", "127.0.0.1", False)
+    assert await manager.gate.authenticate(lambda: request) is None
+    assert await manager.gate.allows(BOB, "create", None)
+    assert await manager.gate.contributions("documents", None) == []
+    assert await manager.missing("doc") is None
+    await manager.make_document("A title", "text", None)
     await manager.told()
     room = FakeRoom(manager)
     bob = room.join("1", BOB)
@@ -98,13 +153,24 @@ async def test_a_plugin_is_told_everything_in_order(tmp_path: Path) -> None:
     manager.document_renamed(room.document)
     await manager.told()
     room.leave(bob)
+    manager.saved(room, 1)
     room.close()
     await manager.told()
     manager.document_deleted(room.document)
     await manager.stop()
     assert pages == [
         "routes",
+        "schedules",
+        "commands",
+        "document types",
+        "importers",
+        "exporters",
         "started",
+        "who sends /d/doc",
+        "may Bob create",
+        "adds to documents",
+        "is there doc",
+        "begin A title",
         "created A title, open: False",
         "opened doc",
         "Bob joined 1",
@@ -114,6 +180,7 @@ async def test_a_plugin_is_told_everything_in_order(tmp_path: Path) -> None:
         "now Robert",
         "renamed to A title",
         "Robert left 0",
+        "saved 1",
         "closed with Hi",
         "deleted doc",
         "stopping",

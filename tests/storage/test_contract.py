@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from collab.storage.port import Append, Conflict, Snapshot, Store, StoredOperation
+from collab.storage.port import Append, Conflict, Kept, Snapshot, Store, StoredOperation
 from tests.storage.making import EMPTY, append, document, operation
 
 
@@ -69,6 +69,28 @@ async def test_the_deduplication_record_moves_with_the_log(store: Store) -> None
     assert await store.last_sequence("notes", "bob") == (1, 2)
     await store.append([Append("notes", [operation(4, "bob", 2)])])
     assert await store.last_sequence("notes", "bob") == (2, 4)
+
+
+async def test_what_plugins_keep_moves_with_the_log(store: Store) -> None:
+    await store.create(document("a"), EMPTY)
+    await store.create(document("b"), EMPTY)
+    await store.set_state("chat", "a", "gone", b"1")
+    kept = [Kept("chat", "gone", None), Kept("chat", "seen", b"2"), Kept("bot", "seen", b"3")]
+    [one] = append(1, 2, document="a")
+    other = Append("b", [operation(1)], [Kept("chat", "seen", b"4")])
+    await store.append([Append("a", one.operations, kept), other])
+    assert await store.list_state("chat", "a") == {"seen": b"2"}
+    assert await store.list_state("bot", "a") == {"seen": b"3"}
+    assert await store.list_state("chat", "b") == {"seen": b"4"}
+    # Neither without the other.
+    for refused in (operation(4), operation(3, "ann", 2)):
+        with pytest.raises(Conflict):
+            await store.append([Append("a", [refused], [Kept("chat", "seen", b"9")])])
+    assert await store.get_state("chat", "a", "seen") == b"2"
+    await store.append([Append("a", [operation(3)], [Kept("chat", "seen", b"5")])])
+    assert await store.get_state("chat", "a", "seen") == b"5"
+    assert await store.delete("a")
+    assert await store.list_state("bot", "a") == {}
 
 
 async def test_one_append_holds_several_documents(store: Store) -> None:

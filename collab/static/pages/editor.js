@@ -1,10 +1,12 @@
 /** The page of one document: puts the engine, the editor and the plugins together. */
 
 import { refusalBanner, rescueBanners } from "../banners.js";
+import { addCommand } from "../commands.js";
 import { LiveDocument } from "../document.js";
 import { TextEditor } from "../editor-codemirror.js";
 import { identityCard } from "../identity.js";
 import { notify } from "../notices.js";
+import { Palette } from "../palette.js";
 import { startPlugins } from "../plugin-host.js";
 import { StatusLine } from "../status.js";
 import { Title } from "../title.js";
@@ -20,7 +22,7 @@ const title = new Title(byId("title"), `${config.api}/documents/${encodeURICompo
 const statusLine = new StatusLine(byId("status"), byId("announcer"), () => live.retry());
 const refusal = refusalBanner(byId("banners"));
 const rescue = rescueBanners(byId("banners"), live);
-const plugins = startPlugins({ live, editor, plugins: config.plugins });
+const plugins = startPlugins({ live, editor, plugins: config.plugins, config });
 const identity = identityCard({
   button: byId("me"),
   card: byId("me-card"),
@@ -32,8 +34,13 @@ const identity = identityCard({
 const writable = () => live.permissions.includes("write");
 const showStatus = () => statusLine.show(live.status, writable());
 
-editor.onEdit = (delta) => live.edit(delta);
+editor.onChange = (delta, how) => plugins.changed(delta, how);
+editor.onEdit = (delta) => {
+  live.edit(delta);
+  plugins.settled();
+};
 editor.onSelection = () => plugins.selection();
+editor.onScroll = () => plugins.scrolled();
 
 live.addEventListener("status", ({ detail }) => {
   showStatus();
@@ -55,6 +62,13 @@ live.addEventListener(
   },
   { once: true },
 );
+
+new Palette(byId("palette"));
+addCommand({ name: "undo", title: "Undo", run: () => editor.undo() });
+addCommand({ name: "redo", title: "Redo", run: () => editor.redo() });
+addCommand({ name: "find", title: "Find and replace", run: () => editor.find() });
+addCommand({ name: "title", title: "Rename this document", run: () => title.edit() });
+addCommand({ name: "me", title: "Change your name or colour", run: () => byId("me-card").showPopover() });
 
 let bannersHeight = 0;
 new ResizeObserver(([{ contentRect }]) => {

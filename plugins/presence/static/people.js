@@ -3,14 +3,17 @@
 /** Round pictures in the header at most; the rest is a number. */
 export const MOST = 5;
 
+/** … and in a narrow header. */
+export const FEW = 3;
+
 /**
  * Everybody but oneself, whoever is active first, otherwise in the order they came.
  * @returns {{shown: object[], more: object[]}}
  */
-export function arrange(people, own) {
+export function arrange(people, own, room = MOST) {
   const others = people.filter(({ id }) => id !== own);
   others.sort((a, b) => Number(a.idle) - Number(b.idle));
-  const most = others.length > MOST ? MOST - 1 : MOST;
+  const most = others.length > room ? room - 1 : room;
   return { shown: others.slice(0, most), more: others.slice(most) };
 }
 

@@ -1,0 +1,31 @@
+"""Who sends a request, and who may do what: what plugins are shown and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Action = Literal["read", "write", "create", "rename", "delete", "administer"]
+"""What `authorize` is asked about. ``create`` and ``administer`` are about no document."""
+
+ACTIONS: tuple[Action, ...] = get_args(Action)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request as ``authenticate`` sees it: nothing here can be changed."""
+
+    method: str
+    path: str
+    """From the application's root, decoded, without the query."""
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """Their names in any case."""
+    cookies: Mapping[str, str]
+    remote: str
+    """The visitor's address, trusted proxies taken away; ``unix`` for a unix socket."""
+    neighbour: str
+    """The address at the other end of the connection: of the nearest proxy, if there is one."""
+    secure: bool
+    """Whether it came over HTTPS."""

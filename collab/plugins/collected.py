@@ -1,0 +1,102 @@
+"""What plugins offer, asked once when they are loaded: routes, formats, commands and the like."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from collab.ot import DocumentType
+from collab.ot.types import register, unregister
+from collab.plugins.caller import Implementation
+from collab.plugins.guard import HARMLESS, Guard
+from collab.plugins.offers import Command, Format
+from collab.plugins.routes import Route, read_routes
+
+T = TypeVar("T")
+
+Work = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Offered:
+    """What one plugin offers."""
+
+    guard: Guard
+    routes: list[Route] = field(default_factory=list)
+    schedules: list[tuple[float, Work]] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    document_types: list[DocumentType] = field(default_factory=list)
+    importers: list[Format] = field(default_factory=list)
+    exporters: list[Format] = field(default_factory=list)
+
+    def withdraw(self) -> None:
+        """Take back what is known beyond the plugin manager."""
+        for type in self.document_types:
+            unregister(type.name)
+
+
+def collect(guard: Guard, implementations: Mapping[str, Implementation]) -> Offered:
+    """Ask one plugin, which implements the hooks given by name. What fails is left out."""
+    offered = Offered(guard)
+    for name, read in _READERS.items():
+        implementation = implementations.get(name)
+        if implementation is None or not guard.admits():
+            continue
+        try:
+            setattr(offered, name, read(guard, implementation.begin(()) or ()))
+        except HARMLESS as error:
+            guard.failed(name, error)
+        else:
+            guard.finished(name, 0.0)
+    return offered
+
+
+def _schedules(guard: Guard, given: Iterable[Any]) -> list[tuple[float, Work]]:
+    schedules = []
+    for one in given:
+        seconds, work = one
+        if not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
+            raise ValueError(f"{seconds!r} is no number of seconds")
+        if not inspect.iscoroutinefunction(work):
+            raise TypeError(f"{work!r} has to be an async def")
+        schedules.append((float(seconds), work))
+    return schedules
+
+
+def _document_types(guard: Guard, given: Iterable[Any]) -> list[DocumentType]:
+    types: list[DocumentType] = []
+    try:
+        for one in given:
+            if not isinstance(one, DocumentType):
+                raise TypeError(f"{one!r} is no DocumentType")
+            register(one)
+            types.append(one)
+    except HARMLESS:
+        for type in types:
+            unregister(type.name)
+        raise
+    return types
+
+
+def _all_of(kind: type[T]) -> Callable[[Guard, Iterable[Any]], list[T]]:
+    def read(guard: Guard, given: Iterable[Any]) -> list[T]:
+        found = list(given)
+        for one in found:
+            if not isinstance(one, kind):
+                raise TypeError(f"{one!r} is no {kind.__name__}")
+        return found
+
+    return read
+
+
+_READERS: dict[str, Callable[[Guard, Iterable[Any]], list[Any]]] = {
+    "routes": read_routes,
+    "schedules": _schedules,
+    "commands": _all_of(Command),
+    "document_types": _document_types,
+    "importers": _all_of(Format),
+    "exporters": _all_of(Format),
+}

@@ -1,0 +1,119 @@
+"""Asking plugins for an answer that somebody waits for: who it is, may they, what is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from collab.ot import Delta
+from collab.plugins.access import Action, Request
+from collab.plugins.caller import Broken, Implementation
+from collab.plugins.document import Document
+from collab.plugins.guard import HARMLESS
+from collab.plugins.offers import Contribution, NewDocument
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
+from collab.rooms.new import new_document
+from collab.storage.port import DocumentRecord
+
+Ask = Callable[[str], Sequence[Implementation]]
+"""Who implements a hook, in order."""
+
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
+
+
+class Gate:
+    """The questions that are put to plugins, one after the other."""
+
+    def __init__(self, ask: Ask, limit: int) -> None:
+        """``limit`` bounds a document that a plugin brings, in UTF-16 code units."""
+        self._ask = ask
+        self._limit = limit
+
+    @property
+    def guards(self) -> bool:
+        """Whether a plugin has a say in who may do what."""
+        return bool(self._ask("authorize"))
+
+    async def authenticate(self, make: Callable[[], Request]) -> User | None:
+        """Who sends a request, if a plugin knows; ``make`` is called when there is one to ask.
+
+        Raises `CollabError` FORBIDDEN when one failed.
+        """
+        asked = self._ask("authenticate")
+        if not asked:
+            return None
+        request = make()
+        for one in asked:
+            user: User | None = await self._strictly(one, (request,), User)
+            if user is not None:
+                return user
+        return None
+
+    async def allows(
+        self, user: User, action: Action, document: Document | None, *, otherwise: bool = True
+    ) -> bool:
+        """Whether somebody may do something; ``otherwise`` when no plugin says.
+
+        Raises `CollabError` FORBIDDEN when a plugin failed.
+        """
+        said = None
+        for one in self._ask("authorize"):
+            answer: bool | None = await self._strictly(one, (user, action, document), bool)
+            if answer is False:
+                return False
+            said = said or answer
+        return otherwise if said is None else said
+
+    async def contributions(self, page: str, document: Document | None) -> list[Contribution]:
+        """What plugins add to a page."""
+        found = []
+        for one in self._ask("page_contributions"):
+            answer = await one.ask((page, document), Contribution)
+            if answer is not None:
+                found.append(answer)
+        return found
+
+    async def initial_content(self, document: Document, check: Callable[[Any], Delta]) -> Any:
+        """What a new document begins with, if a plugin says.
+
+        ``check`` raises for what can't be the content of the document.
+        """
+        for one in self._ask("initial_content"):
+            answer = await one.ask((document,), (str, Delta))
+            if answer is None:
+                continue
+            try:
+                return check(answer)
+            except HARMLESS as error:
+                one.guard.failed("initial_content", error)
+        return None
+
+    async def find_document(self, id: str) -> tuple[DocumentRecord, Delta] | None:
+        """A document from elsewhere, if a plugin has one by that id."""
+        asked = self._ask("find_document")
+        if not asked or not _ID.fullmatch(id):
+            return None
+        for one in asked:
+            found = await one.ask((id,), NewDocument)
+            if found is None:
+                continue
+            try:
+                content = found.content.ops if isinstance(found.content, Delta) else found.content
+                return new_document(found.title, found.type, content, self._limit, id=id)
+            except HARMLESS as error:
+                one.guard.failed("find_document", error)
+        return None
+
+    async def _strictly(
+        self, one: Implementation, arguments: tuple[Any, ...], expected: type
+    ) -> Any:
+        try:
+            return await one.ask(arguments, expected)
+        except Broken:
+            raise CollabError(
+                errors.FORBIDDEN,
+                f"The plugin {one.guard.plugin} decides about that, and does not answer now.",
+            ) from None

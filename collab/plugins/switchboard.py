@@ -1,0 +1,122 @@
+"""Switching plugins on and off, and loading changed ones, while the server runs.
+
+Nobody's connection is touched: a plugin that comes is told of the documents and sessions that
+are there as if they came now, one that goes is told that the server stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from collab.plugins.discovery import Found, Problem, Unusable
+from collab.plugins.loading import Loaded
+from collab.plugins.manager import PluginManager
+from collab.plugins.settings import WrongSettings
+from collab.storage.port import Store
+
+log = logging.getLogger("collab.plugins")
+
+
+class Switchboard:
+    """One change at a time; whoever registered with `follow` is called after each."""
+
+    def __init__(self, manager: PluginManager, store: Callable[[], Store]) -> None:
+        self._manager = manager
+        self._store = store
+        self._lock = asyncio.Lock()
+        self._followers: list[Callable[[], None]] = []
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Call ``changed`` whenever other plugins are switched on than before."""
+        self._followers.append(changed)
+
+    async def on(self, name: str) -> None:
+        """Switch a plugin on, with its files as they are now. Does nothing when it is on.
+
+        Raises LookupError (there is none), `Unusable`.
+        """
+        async with self._lock:
+            if name not in self._manager.loaded:
+                await self._take_in(self._make(self._find(name)))
+
+    async def off(self, name: str) -> None:
+        """Switch a plugin off, until it is switched on or the server starts anew.
+
+        Does nothing when it is off. Raises LookupError.
+        """
+        async with self._lock:
+            loaded = self._manager.loaded.get(name)
+            if loaded is None:
+                self._find(name)
+                return
+            await self._take_out(loaded)
+            self._manager.loader.off.append(loaded.found)
+            log.warning("plugin %s was switched off by hand", name)
+            self._changed()
+
+    async def reload(self, name: str) -> None:
+        """Load a plugin anew; one that is off is switched on.
+
+        When what is there now can't be used, the plugin goes on as it was. Raises LookupError,
+        `Unusable`.
+        """
+        async with self._lock:
+            before = self._manager.loaded.get(name)
+            fresh = self._make(self._find(name) if before is None else before.found)
+            if before is not None:
+                fresh.generation = before.generation + 1
+                await self._take_out(before)
+            await self._take_in(fresh)
+
+    def _find(self, name: str) -> Found:
+        """A plugin that is there now, perhaps since the server started."""
+        for one in self._manager.find():
+            if one.name == name:
+                return one
+        raise LookupError(f"There is no plugin {name!r:.40}.")
+
+    def _make(self, found: Found) -> Loaded:
+        try:
+            return self._manager.loader.make(found, fresh=True)
+        except WrongSettings as error:
+            raise Unusable(str(error)) from error
+
+    async def _take_in(self, loaded: Loaded) -> None:
+        manager, loader = self._manager, self._manager.loader
+        name = loaded.found.name
+        loader.off = [one for one in loader.off if one.name != name]
+        loader.problems[:] = [one for one in loader.problems if one.name != name]
+        try:
+            loader.register(loaded)
+        except Unusable as error:
+            loader.problems.append(Problem(name, loaded.found.where, str(error)))
+            self._changed()
+            raise
+        loader.attach(loaded, self._store())
+        manager.collect(loaded)
+        await manager.begin(loaded)
+        # From here to the end in one turn, so that nothing is told twice or not at all.
+        manager.loaded = dict(sorted({**manager.loaded, name: loaded}.items()))
+        manager.connect()
+        manager.introduce(loaded)
+        log.warning("plugin %s was switched on by hand", name)
+        self._changed()
+
+    async def _take_out(self, loaded: Loaded) -> None:
+        manager = self._manager
+        name = loaded.found.name
+        manager.loaded = {key: one for key, one in manager.loaded.items() if key != name}
+        manager.connect()
+        manager.leaving = manager.leaving | {name}
+        try:
+            await manager.finish(loaded)
+        finally:
+            manager.leaving = manager.leaving - {name}
+            loaded.offered.withdraw()
+            manager.loader.registry.unregister(name)
+
+    def _changed(self) -> None:
+        for changed in self._followers:
+            changed()

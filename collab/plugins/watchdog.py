@@ -1,0 +1,137 @@
+"""Who blocks the event loop: a thread that looks when the loop is late, and names the plugin.
+
+Nothing in asyncio can interrupt code that doesn't wait. But another thread can see where the
+loop's thread is meanwhile: the outermost frame in a plugin's files is the hook, the route or
+the task that does it, whether it is a ``def`` or a step of an ``async def``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+log = logging.getLogger("collab.plugins")
+
+LATE = 0.25
+"""Seconds the loop may be late before somebody looks why."""
+
+BLOCKED = 1.0
+"""Seconds that a plugin may block the loop before it is switched off for a while."""
+
+Whose = Callable[[str], str | None]
+"""Which plugin a file of code belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """What was running while the loop was late."""
+
+    plugin: str
+    where: str
+    """The function's name: of a hook, mostly."""
+
+
+class Watchdog:
+    """Watches one event loop from a thread of its own."""
+
+    def __init__(
+        self,
+        whose: Whose,
+        told: Callable[[Culprit, float, str], None],
+        late: float = LATE,
+        blocked: float = BLOCKED,
+    ) -> None:
+        """``told`` is called in the loop, once it goes on: who blocked it, for how many seconds,
+        and where that was."""
+        self._whose = whose
+        self._told = told
+        self._late = late
+        self._blocked = blocked
+        self._interval = late / 4
+        self._beat = 0.0
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Watch the running loop."""
+        loop = asyncio.get_running_loop()
+        self._next(loop)
+        self._thread = threading.Thread(
+            target=self._watch, args=(loop, threading.get_ident()), name="watchdog", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._ending.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._beat = time.monotonic()
+        self._timer = loop.call_later(self._interval, self._next, loop)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, thread: int) -> None:
+        while not self._ending.wait(self._interval):
+            if time.monotonic() - self._beat < self._late:
+                continue
+            found = self._look(thread)
+            if found is None:
+                continue
+            culprit, seconds, stack = found
+            try:
+                loop.call_soon_threadsafe(self._told, culprit, seconds, stack)
+            except RuntimeError:  # the loop is closed
+                return
+
+    def _look(self, thread: int) -> tuple[Culprit, float, str] | None:
+        """Look again and again until the loop goes on; who was seen most of the time."""
+        beat = self._beat
+        looks = 0
+        seen: Counter[Culprit] = Counter()
+        stacks: dict[Culprit, str] = {}
+        warned = False
+        while self._beat == beat and not self._ending.is_set():
+            frame = sys._current_frames().get(thread)
+            looks += 1
+            found = None if frame is None else self._name(frame)
+            if found is not None:
+                culprit, stack = found
+                seen[culprit] += 1
+                stacks.setdefault(culprit, stack)
+                if not warned and time.monotonic() - beat > 2 * self._blocked:
+                    # It may never end: say so as long as somebody can.
+                    warned = True
+                    log.error(
+                        "plugin %s blocks the event loop in %s, for %.1f s now:\n%s",
+                        culprit.plugin, culprit.where, time.monotonic() - beat, stack,
+                    )
+            self._ending.wait(self._interval)
+        if not seen:
+            return None
+        culprit, times = seen.most_common(1)[0]
+        # By what was seen, not by the clock: the whole machine may have stood still.
+        seconds = min(time.monotonic() - beat, self._late + (times + 1) * self._interval)
+        return culprit, seconds, stacks[culprit]
+
+    def _name(self, frame: FrameType) -> tuple[Culprit, str] | None:
+        """The outermost frame that belongs to a plugin, and the stack from there on."""
+        frames = list(traceback.walk_stack(frame))[::-1]
+        for number, (one, _) in enumerate(frames):
+            plugin = self._whose(one.f_code.co_filename)
+            if plugin is not None:
+                stack = traceback.StackSummary.extract(iter(frames[number:]))
+                return Culprit(plugin, one.f_code.co_name), "".join(stack.format()).rstrip()
+        return None

@@ -1,0 +1,162 @@
+"""A participant that lives on the server: it reads along, answers in the text, and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from collab import Plugin, hookimpl
+from collab.ot import Delta
+from collab.plugins.archive import Operation
+from collab.plugins.document import Document
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
+
+from .commands import Later, Question, answer
+from .mentions import MARK, Mention, below, find
+
+AT_ONCE = 10
+"""Questions that are answered in one edit."""
+
+MOST = 1000
+"""Reminders that are kept."""
+
+LOOK = 5.0
+"""Seconds between two looks at what is due."""
+
+PATIENCE = 86400.0
+"""Seconds that a reminder waits for a document that can't be opened or edited now."""
+
+
+class Reminder(Struct):
+    """Something to be said in a document when it is due."""
+
+    document: str
+    due: float
+    """Seconds since 1970 (UTC)."""
+    text: str
+
+
+class Bot(Plugin):
+    """Answer questions that are asked in the text, such as “@bot help”."""
+
+    class Settings(Struct, forbid_unknown_fields=True, frozen=True):
+        name: Annotated[
+            str,
+            Meta(
+                pattern=r"^([a-z][a-z0-9_-]{0,31})?$",
+                description="What it is called, such as bot; without a name it is not there.",
+            ),
+        ] = ""
+        delay: Annotated[
+            float, Meta(ge=0, description="Seconds until it answers a line that was finished.")
+        ] = 0.3
+
+    settings: Settings
+
+    now = staticmethod(time.time)
+
+    def __init__(self) -> None:
+        self.answering = asyncio.Lock()
+        self.reminders: dict[str, Reminder] = {}
+
+    def wants(self, hook: str) -> bool:
+        """Without a name it is not there."""
+        return bool(self.settings.name)
+
+    @property
+    def author(self) -> User:
+        """Whose edits its edits are."""
+        name = self.settings.name
+        return User(f"bot:{name}", name, "#512da8")
+
+    @hookimpl
+    async def server_started(self) -> None:
+        kept = await self.state.list()
+        self.reminders = {key: msgspec.convert(one, Reminder) for key, one in kept.items()}
+
+    @hookimpl
+    def schedules(self) -> Iterable[tuple[float, Callable[[], Awaitable[None]]]]:
+        return [(LOOK, self.remind)]
+
+    # Answering.
+
+    @hookimpl
+    def operation_committed(self, document: Document, operation: Operation) -> None:
+        """Look for questions when somebody, and not the bot, has finished a line."""
+        if (
+            document.type == "text"
+            and operation.author != self.author.id
+            and any("\n" in op.get("insert", "") for op in operation.delta.ops)
+        ):
+            self.soon(document.id, self.settings.delay, self.answer, document.id)
+
+    async def answer(self, id: str) -> None:
+        """Answer what was asked in a document."""
+        try:
+            # One after the other, so that nothing is answered twice; and held open meanwhile.
+            async with self.answering, self.server.document(id) as document:
+                await self.answer_in(document)
+        except CollabError as error:
+            self.log.info("no answer in document %s: %s", id, error)
+
+    async def answer_in(self, document: Document) -> None:
+        revision, text = document.revision, document.text
+        people = tuple(session.user.name for session in document.sessions.values())
+        now = datetime.fromtimestamp(self.now(), UTC)
+        delta, at = Delta(), 0
+        for mention in find(text, self.settings.name)[:AT_ONCE]:
+            said = answer(mention.command, Question(mention.argument, text, people, now))
+            if isinstance(said, Later):
+                said = await self.keep(document, revision, mention, said)
+            delta.retain(mention.end - at).insert(f"{MARK}{said}\n")
+            at = mention.end
+        if at:
+            await document.edit(delta, author=self.author, revision=revision)
+
+    # Reminding.
+
+    async def keep(
+        self, document: Document, revision: int, mention: Mention, later: Later
+    ) -> str:
+        """Keep a reminder, and where it was asked for, over restarts; returns what to say."""
+        if len(self.reminders) >= MOST:
+            return "I can’t keep any more reminders."
+        key = secrets.token_urlsafe(9)
+        reminder = Reminder(document.id, later.due.timestamp(), later.reminder)
+        await self.ranges(document).add(key, mention.start, mention.end, revision=revision)
+        await self.state.set(key, msgspec.to_builtins(reminder))
+        self.reminders[key] = reminder
+        return later.answer
+
+    async def remind(self) -> None:
+        """Say everything that is due."""
+        for key, reminder in list(self.reminders.items()):
+            if reminder.due <= self.now():
+                await self.say(key, reminder)
+
+    async def say(self, key: str, reminder: Reminder) -> None:
+        """Say one reminder below its question, though perhaps nobody has the document open."""
+        try:
+            async with self.server.document(reminder.document) as document:
+                ranges = self.ranges(document)
+                asked = await ranges.get(key)
+                if asked is not None:
+                    index, lead = below(document.text, asked.end)
+                    async with document.edit_as(self.author) as edit:
+                        edit.insert(index, f"{lead}{MARK}{reminder.text}\n")
+                    await ranges.remove(key)
+        except CollabError as error:
+            if error.code is not errors.NO_DOCUMENT and self.now() - reminder.due < PATIENCE:
+                self.log.info("a reminder in document %s waits: %s", reminder.document, error)
+                return
+        await self.state.delete(key)
+        del self.reminders[key]

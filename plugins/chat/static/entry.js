@@ -1,0 +1,105 @@
+/** One message as it is shown, and the form to change it. */
+
+import { element } from "./element.js";
+import { pieces } from "./pieces.js";
+import { moment, time } from "./times.js";
+
+/** A text as elements: nothing in it is ever read as HTML. */
+export function body(text, mentions, own) {
+  return pieces(text, mentions).map(({ text: part, href, user }) => {
+    if (href) return element("a", { href, target: "_blank", rel: "noopener noreferrer nofollow ugc" }, part);
+    if (user) return element("span", { class: "chat-mention", "data-me": user === own }, part);
+    return part;
+  });
+}
+
+/**
+ * @param {object} message
+ * @param {{own: string, paint: Function, goesOn: boolean, edit: Function, remove: Function}} how
+ */
+export function entry(message, { own, paint, goesOn, edit, remove }) {
+  const { id, author, deleted } = message;
+  const mine = author.id === own;
+  const item = element("li", { class: "chat-message", "data-id": id, "data-mine": mine, "data-follows": goesOn });
+  paint(item, author.color);
+  item.append(
+    element(
+      "p",
+      { class: goesOn ? "chat-head unseen" : "chat-head" },
+      element("span", { class: "chat-author", dir: "auto" }, author.name),
+      " ",
+      element("time", { datetime: new Date(message.time * 1000).toISOString(), title: moment(message.time) }, time(message.time)),
+    ),
+  );
+  if (deleted) {
+    item.append(element("p", { class: "chat-note" }, "This message was deleted."));
+    return item;
+  }
+  const text = element("p", { class: "chat-text", dir: "auto" }, ...body(message.text, message.mentions, own));
+  if (message.edited) text.append(" ", element("small", { class: "chat-note", title: moment(message.edited) }, "edited"));
+  item.append(text);
+  if (mine) item.append(tools(item, message, { edit, remove }));
+  return item;
+}
+
+function tools(item, message, { edit, remove }) {
+  const bar = element("p", { class: "chat-tools" });
+  const sure = element("button", { type: "button", class: "chat-danger", onclick: () => remove(message.id) }, "Really delete");
+  const ask = element("button", { type: "button", onclick: () => {
+    ask.replaceWith(sure);
+    sure.focus();
+  } }, "Delete");
+  sure.addEventListener("blur", () => sure.replaceWith(ask));
+  bar.append(element("button", { type: "button", onclick: () => change(item, message, edit) }, "Edit"), ask);
+  return bar;
+}
+
+/** Puts a form in the place of a message's text; `edit(id, text)` when it is sent. */
+export function change(item, message, edit) {
+  const text = item.querySelector(".chat-text");
+  if (!text) return;
+  const field = element("textarea", { rows: 2, "aria-label": "Your message" });
+  field.value = message.text;
+  const end = () => form.replaceWith(text);
+  const save = (event) => {
+    event?.preventDefault();
+    if (field.value.trim() && field.value !== message.text) edit(message.id, field.value);
+    end();
+  };
+  const form = element(
+    "form",
+    { class: "chat-form", onsubmit: save },
+    field,
+    element("p", { class: "chat-buttons" },
+      element("button", { type: "submit", class: "button-primary button-small" }, "Save"),
+      element("button", { type: "button", class: "button button-small", onclick: end }, "Cancel")),
+  );
+  field.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      end();
+    } else if (event.key === "Enter" && !event.shiftKey) {
+      save(event);
+    }
+  });
+  text.replaceWith(form);
+  field.focus();
+}
+
+/** A message that the server has not confirmed. */
+export function waitingEntry({ key, text, problem }, { retry, discard }) {
+  const item = element("li", { class: "chat-message", "data-waiting": key, "data-mine": true });
+  item.append(element("p", { class: "chat-text", dir: "auto" }, text));
+  if (problem === null) {
+    item.append(element("p", { class: "chat-note" }, "Sending …"));
+  } else {
+    item.append(
+      element("p", { class: "problem", role: "alert" }, problem),
+      element("p", { class: "chat-buttons" },
+        element("button", { type: "button", class: "button button-small", onclick: () => retry(key) }, "Send again"),
+        element("button", { type: "button", class: "button button-small", onclick: () => discard(key) }, "Discard")),
+    );
+  }
+  return item;
+}

@@ -1,0 +1,76 @@
+"""What a browser half may say, and what the server keeps and shows of a message."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from collab.protocol.messages import User
+
+Key = Annotated[str, Meta(min_length=1, max_length=64)]
+Id = Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class _FromBrowser(Struct, tag_field="kind", forbid_unknown_fields=True):
+    pass
+
+
+class Post(_FromBrowser, tag="post"):
+    """A new message. ``key`` is made by the browser: sent again, it is the same message."""
+
+    key: Key
+    text: str
+
+
+class Edit(_FromBrowser, tag="edit"):
+    """Another text for one's own message."""
+
+    id: Id
+    text: str
+
+
+class Delete(_FromBrowser, tag="delete"):
+    """One's own message is to go."""
+
+    id: Id
+
+
+class Older(_FromBrowser, tag="older"):
+    """The messages before ``before`` are wanted."""
+
+    before: Id
+
+
+class WhoIsThere(_FromBrowser, tag="people"):
+    """Whom one can mention is wanted."""
+
+
+FromBrowser = Post | Edit | Delete | Older | WhoIsThere
+
+
+class Mention(Struct, array_like=True):
+    """Somebody's name in a text, from ``start`` up to ``end`` (UTF-16 code units)."""
+
+    start: int
+    end: int
+    user: str
+    """Their id."""
+
+
+class Message(Struct, omit_defaults=True):
+    """A message, as it is stored and as it is sent."""
+
+    id: int
+    """1, 2, 3, … within a document."""
+    author: User
+    """As they were called when they wrote it."""
+    time: float
+    """Seconds since 1970 (UTC), by the server's clock."""
+    key: str
+    text: str = ""
+    mentions: list[Mention] = []
+    edited: float | None = None
+    """When its author changed it last."""
+    deleted: bool = False
+    """Its text is gone; its number stays, so that the others keep theirs."""

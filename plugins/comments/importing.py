@@ -1,0 +1,95 @@
+"""A text with its comments, read back from the file it was exported to."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from collab.ot import Delta, InvalidOperation
+from collab.plugins.offers import Imported
+from collab.protocol.messages import User
+
+from .parcels import full, parcels
+from .texts import QUOTE, Unfit, clean
+from .wire import Comment, Placed, Resolution, Thread
+
+ARRIVED = "arrived"
+"""How the keys of a document's state begin under which imported threads wait for their ranges."""
+
+LONGEST = 5000
+"""UTF-16 code units of one comment at most."""
+
+_NAME = 64
+"""Of a person, in characters."""
+
+
+class _File(Struct):
+    """What `Comments.export_json` writes, as far as it is read."""
+
+    title: str
+    type: str
+    content: Any
+    threads: Annotated[list[Placed], Meta(max_length=10_000)]
+
+
+def read(data: bytes) -> Imported:
+    """A document, whose state has its threads (`ARRIVED`). Raises ValueError with a sentence.
+
+    A file can say anything about who wrote what: so nobody here is the author of what it
+    holds, and their names say where they come from.
+    """
+    try:
+        file = msgspec.json.decode(data, type=_File)
+        content = Delta(file.content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation) as error:
+        raise ValueError(f"This is no file of comments: {error}") from error
+    threads = [_thread(one, content.length()) for one in file.threads]
+    return Imported(
+        title=file.title,
+        type=file.type,
+        delta=content,
+        state={
+            f"{ARRIVED} {number}": msgspec.to_builtins(parcel)
+            for number, parcel in enumerate(parcels(threads))
+        },
+    )
+
+
+def _thread(placed: Placed, length: int) -> Placed:
+    if not 0 <= placed.start <= placed.end <= length:
+        raise ValueError(f"A thread can't be at {placed.start} to {placed.end} in {length}.")
+    thread = placed.thread
+    if not thread.comments:
+        raise ValueError("A thread has to have a comment.")
+    comments = [_comment(one, number) for number, one in enumerate(thread.comments, 1)]
+    resolved = thread.resolved
+    if resolved is not None:
+        resolved = Resolution(_person(resolved.by), resolved.time)
+    read = Thread(thread.quote[: QUOTE + 1], 0, comments, resolved)
+    if full(read):
+        raise ValueError("A thread in this file is too long.")
+    return Placed(secrets.token_hex(8), placed.start, placed.end, read)
+
+
+def _comment(comment: Comment, number: int) -> Comment:
+    try:
+        text = "" if comment.deleted else clean(comment.text, LONGEST)
+    except Unfit as error:
+        raise ValueError(str(error)) from error
+    return Comment(
+        number,
+        _person(comment.author),
+        comment.time,
+        secrets.token_hex(8),
+        text,
+        comment.edited,
+        comment.deleted,
+    )
+
+
+def _person(user: User) -> User:
+    name = "".join(letter for letter in user.name if letter.isprintable())[:_NAME].strip()
+    return User(f"imported:{secrets.token_hex(4)}", f"{name or 'Somebody'} (imported)", user.color)

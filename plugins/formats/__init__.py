@@ -1,0 +1,146 @@
+"""Documents as files, and files as documents: text, Markdown, HTML, and what pandoc knows."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+from functools import partial
+
+from collab import Format, Imported, Plugin, hookimpl
+from collab.ot import Delta
+from collab.plugins.document import Document
+
+from .pandoc import KINDS, Kind, Pandoc, find
+from .workshop import Workshop
+
+LARGEST = 8 * 1024 * 1024
+"""Bytes of a file, or characters of a text, that are converted; text stays as it is at any size."""
+
+
+class Formats(Plugin):
+    """Import and export plain text, Markdown, HTML, and with pandoc Word and others."""
+
+    def __init__(self) -> None:
+        self.workshop = Workshop()
+        program = find()
+        self.pandoc = Pandoc(program) if program is not None else None
+
+    @hookimpl
+    async def server_stopping(self) -> None:
+        await self.workshop.close()
+
+    # Out.
+
+    @hookimpl
+    def exporters(self) -> list[Format]:
+        own = [
+            Format("text", "Plain text", "txt", "text/plain", self.to_text),
+            Format("markdown", "Markdown", "md", "text/markdown", self.to_markdown),
+            Format("html", "HTML", "html", "text/html", self.to_html),
+        ]
+        return own + [
+            Format(kind.name, kind.title, kind.extension, kind.media_type,
+                   partial(self.to_other, kind))
+            for kind in (KINDS if self.pandoc is not None else ())
+        ]
+
+    async def to_text(self, document: Document) -> str:
+        """The text as it is; of rich text, its text."""
+        return document.text
+
+    async def to_markdown(self, document: Document) -> str:
+        """A text as it is: it may be Markdown already; rich text written as Markdown."""
+        if document.type == "text":
+            return document.text
+        answer: str = await self.workshop.do("rich_markdown", _bounded(document.delta).ops)
+        return answer
+
+    async def to_html(self, document: Document) -> str:
+        """A page without scripts. A text is taken as Markdown."""
+        content = _bounded(document.delta)
+        answer: str
+        if document.type == "text":
+            answer = await self.workshop.do("markdown_page", document.title, document.text)
+        else:
+            answer = await self.workshop.do("rich_page", document.title, content.ops)
+        return answer
+
+    async def to_other(self, kind: Kind, document: Document) -> bytes:
+        """By pandoc, from the page that `to_html` makes."""
+        assert self.pandoc is not None
+        return await self.pandoc.write(kind, await self.to_html(document))
+
+    # In.
+
+    @hookimpl
+    def importers(self) -> list[Format]:
+        own = [
+            Format("text", "Plain text", "txt", "text/plain", self.from_text),
+            Format("markdown", "Markdown", "md", "text/markdown", self.from_text),
+            Format("markdown-rich", "Markdown, as rich text", "md", "text/markdown",
+                   self.from_markdown),
+            Format("html", "HTML, as Markdown", "html", "text/html", self.from_html),
+            Format("html-rich", "HTML, as rich text", "html", "text/html", self.from_html_rich),
+        ]
+        return own + [
+            Format(kind.name, f"{kind.title}, as Markdown", kind.extension, kind.media_type,
+                   partial(self.from_other, kind))
+            for kind in (KINDS if self.pandoc is not None else ())
+        ]
+
+    async def from_text(self, data: bytes, filename: str) -> Imported:
+        """A text stays as it is, but for the ends of its lines."""
+        return Imported(delta=decoded(data))
+
+    async def from_markdown(self, data: bytes, filename: str) -> Imported:
+        """Markdown as rich text."""
+        ops = await self.workshop.do("read_markdown", _small(decoded(data)))
+        return Imported(type="richtext", delta=await asyncio.to_thread(Delta, ops))
+
+    async def from_html(self, data: bytes, filename: str) -> Imported:
+        """HTML as Markdown, which today's editor shows."""
+        return Imported(
+            delta=await self.workshop.do("read_html_as_markdown", _small(decoded(data)))
+        )
+
+    async def from_html_rich(self, data: bytes, filename: str) -> Imported:
+        """HTML as rich text."""
+        ops = await self.workshop.do("read_html", _small(decoded(data)))
+        return Imported(type="richtext", delta=await asyncio.to_thread(Delta, ops))
+
+    async def from_other(self, kind: Kind, data: bytes, filename: str) -> Imported:
+        """By pandoc as HTML, which is then read like any other."""
+        assert self.pandoc is not None
+        if len(data) > LARGEST:
+            raise ValueError(_TOO_LARGE)
+        html = await self.pandoc.read(kind, data)
+        return Imported(delta=await self.workshop.do("read_html_as_markdown", _small(html)))
+
+
+_TOO_LARGE = f"Files up to {LARGEST // 1024 // 1024} MiB can be converted."
+
+
+def decoded(data: bytes) -> str:
+    """A file's text, its lines ended by a newline. Raises ValueError when it is none."""
+    encoding = "utf-8-sig"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        raise ValueError("The file is no text in UTF-8 or UTF-16.") from None
+    if "\0" in text:
+        raise ValueError("The file is no text: it has a NUL in it.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _small(text: str) -> str:
+    if len(text) > LARGEST:
+        raise ValueError(_TOO_LARGE)
+    return text
+
+
+def _bounded(content: Delta) -> Delta:
+    if content.length() > LARGEST:
+        raise ValueError(f"Documents up to {LARGEST} characters can be converted.")
+    return content

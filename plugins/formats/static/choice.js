@@ -1,0 +1,15 @@
+/** Which format a file is of. */
+
+/** Endings that files have besides those that they are written with. */
+const OTHERS = { htm: "html", xhtml: "html", markdown: "md", mdown: "md", text: "txt", log: "txt", ltx: "tex" };
+
+/**
+ * The name of the format to read a file as: the first for its ending, else plain text.
+ * @param {string} filename
+ * @param {Array<{name: string, extension: string}>} importers
+ */
+export function formatOf(filename, importers) {
+  const ending = /\.([^.]+)$/.exec(filename)?.[1].toLowerCase() ?? "";
+  const extension = OTHERS[ending] ?? ending;
+  return (importers.find((one) => one.extension === extension) ?? { name: "text" }).name;
+}

@@ -1,0 +1,83 @@
+"""Bounds on how fast documents are edited: for each person, and for each document."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from collab import Plugin, Veto, hookimpl
+from collab.plugins.document import Document
+from collab.rooms.port import Session
+
+from .buckets import Buckets
+
+Rate = Annotated[float, Meta(ge=0)]
+Burst = Annotated[int, Meta(ge=1)]
+
+
+class RateLimit(Plugin):
+    """Keep one person, or one document, from taking up the whole server."""
+
+    class Settings(Struct, forbid_unknown_fields=True, frozen=True):
+        user_rate: Annotated[
+            Rate, Meta(description="Edits per second one user may make for long; 0: any number.")
+        ] = 0
+        user_burst: Annotated[
+            Burst, Meta(description="Edits that one user may make at once.")
+        ] = 100
+        document_rate: Annotated[
+            Rate,
+            Meta(description="Edits per second one document takes for long; 0: any number."),
+        ] = 0
+        document_burst: Annotated[
+            Burst, Meta(description="Edits that one document takes at once.")
+        ] = 1000
+        exempt: Annotated[
+            tuple[str, ...], Meta(description="Names of scripts (tokens) that have no limit.")
+        ] = ()
+
+    settings: Settings
+
+    clock = staticmethod(time.monotonic)
+
+    def wants(self, hook: str) -> bool:
+        """Without a limit no edit has to wait for this plugin."""
+        return bool(self.settings.user_rate or self.settings.document_rate)
+
+    @hookimpl
+    def server_started(self) -> None:
+        settings = self.settings
+        self.users = Buckets(settings.user_rate, settings.user_burst, self.clock)
+        self.documents = Buckets(settings.document_rate, settings.document_burst, self.clock)
+        self.exempt = {f"token:{name}" for name in settings.exempt}
+
+    @hookimpl
+    def before_operation(self, document: Document, session: Session | None) -> None:
+        user = session.user.id if session is not None else None
+        if user in self.exempt:
+            return
+        # Users have buckets of their own, whatever address they come from. Nothing is taken
+        # from one bucket before the other is looked at: what is refused costs nobody anything.
+        if user is not None and (seconds := self.users.wait(user)):
+            raise Veto(
+                f"You are editing too fast for this server: go on in {whole(seconds)}.",
+                retry_after=seconds,
+            )
+        if seconds := self.documents.wait(document.id):
+            raise Veto(
+                "So many edits at once are too much for this document:"
+                f" go on in {whole(seconds)}.",
+                retry_after=seconds,
+            )
+        if user is not None:
+            self.users.take(user)
+        self.documents.take(document.id)
+
+
+def whole(seconds: float) -> str:
+    """A time to wait in words, rounded up."""
+    count = math.ceil(seconds)
+    return "a second" if count == 1 else f"{count} seconds"

@@ -1,0 +1,116 @@
+"""Plugins that are switched on, off and loaded anew while people write."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.people import House
+
+pytestmark = pytest.mark.browser
+
+SERVER_HALF = """from collab import Plugin, hookimpl
+
+
+class Guest(Plugin):
+    @hookimpl
+    async def session_joined(self, document, session):
+        await self.send(document, session, "greeting")
+"""
+
+BROWSER_HALF = """export default function activate(collab) {
+  const status = collab.ui.addStatus("VERSION");
+  collab.onMessage((data) => status.setText(`VERSION ${data}`));
+  collab.ui.addPanel({ title: "Guest" });
+  collab.ui.addCommand({ name: "wave", title: "Wave", run() {} });
+  collab.editor.decorate([{ from: 0, to: 3, class: "guest-mark" }]);
+}
+"""
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Path:
+    folder = tmp_path / "plugins" / "guest"
+    (folder / "static").mkdir(parents=True)
+    (folder / "__init__.py").write_text(SERVER_HALF)
+    (folder / "static" / "guest.js").write_text(BROWSER_HALF.replace("VERSION", "first"))
+    return folder
+
+
+@pytest.fixture
+def server_arguments(guest: Path) -> list[str]:
+    return ["--plugins-dir", str(guest.parent)]
+
+
+async def switch(house: House, name: str, state: str) -> None:
+    """As an operator does at the server's own machine."""
+    url = f"{house.server.url}/api/plugins/{name}"
+    async with house.http.post(url, json={"state": state}) as response:
+        assert response.status == 200, await response.text()
+
+
+async def test_nobody_is_disconnected_when_a_plugin_comes_and_goes(
+    house: House, guest: Path
+) -> None:
+    document = await house.document("The text. ")
+    ada, bob = await house.person(), await house.person()
+    await asyncio.gather(ada.open(document), bob.open(document))
+    connections: list[str] = []
+    for person in (ada, bob):
+        person.page.on("websocket", lambda socket: connections.append(socket.url))
+    foot = ada.page.locator("#foot")
+    mark = ada.page.locator(".guest-mark")
+    await expect(foot).to_contain_text("first greeting")
+    await expect(mark).to_have_text("The")
+    await ada.put_caret(10)
+
+    async def typing(text: str) -> None:
+        await ada.type(text, delay=20)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(typing("typed while it goes, "))
+        group.create_task(switch(house, "guest", "off"))
+    await expect(foot).to_be_hidden()
+    await expect(mark).to_have_count(0)
+    await expect(ada.page.get_by_role("button", name="Guest", exact=True)).to_have_count(0)
+    await expect(ada.page.locator("#toolbar")).to_be_hidden()
+
+    await switch(house, "guest", "on")
+    await expect(foot).to_contain_text("first greeting")
+    await expect(mark).to_have_count(1)
+
+    (guest / "static" / "guest.js").write_text(BROWSER_HALF.replace("VERSION", "second"))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(typing("and while it changes."))
+        group.create_task(switch(house, "guest", "reload"))
+    await expect(foot).to_contain_text("second greeting")
+    await expect(foot).not_to_contain_text("first")
+    await expect(mark).to_have_count(1)
+
+    written = "The text. typed while it goes, and while it changes."
+    assert await house.everybody_sees_the_same(document) == written
+    assert connections == []
+
+
+async def test_a_bundled_plugin_goes_with_all_it_shows(house: House) -> None:
+    document = await house.document("The text. ")
+    ada, bob = await house.person(name="Ada"), await house.person(name="Bob")
+    await asyncio.gather(ada.open(document), bob.open(document))
+    await bob.put_caret(4)
+    people = ada.page.locator("#header-slot .presence-person")
+    caret = ada.page.locator(".cm-remoteCaret")
+    await expect(people).to_have_count(1)
+    await expect(caret).to_have_count(1)
+    await switch(house, "presence", "off")
+    await expect(people).to_have_count(0)
+    await expect(caret).to_have_count(1)
+    await switch(house, "cursors", "off")
+    await expect(caret).to_have_count(0)
+    await switch(house, "presence", "on")
+    await expect(people).to_have_count(1)
+    await switch(house, "cursors", "on")
+    await bob.put_caret(6)
+    await expect(caret).to_have_count(1)

@@ -1,0 +1,181 @@
+"""``collab plugins``, the commands and formats that plugins bring, and safe mode."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collab.cli.arguments import make_parser
+from collab.cli.failure import Exit
+from collab.cli.main import _load, main
+from tests.cli.test_commands import Shell, collab
+from tests.plugins.fake import BUNDLED, write_plugin
+
+__all__ = ["collab"]
+
+TOUR = '''
+from collab import Command, Format, Imported
+
+class Tour(Plugin):
+    """Bring a format and a command."""
+
+    @hookimpl
+    def exporters(self):
+        return [Format("shout", "Capitals", "caps", "text/plain", self.shout)]
+
+    async def shout(self, document):
+        return document.text.upper() + str(await self.state.get("mark", document=document))
+
+    @hookimpl
+    def importers(self):
+        return [Format("whisper", "Small letters", "txt", "text/plain", self.whisper)]
+
+    async def whisper(self, data, filename):
+        if not data:
+            raise ValueError("There is nothing in that file.")
+        return Imported(delta=data.decode().lower(), state={"mark": filename})
+
+    @hookimpl
+    def commands(self):
+        return [Command("longest", "print lengths", self.longest, self.arguments)]
+
+    def arguments(self, parser):
+        parser.add_argument("--least", type=int, default=0)
+
+    async def longest(self, server, arguments):
+        made = await server.create_document("Made by a command", content="abc")
+        async with server.document(made.id) as document:
+            await document.edit_as("tour").insert(0, "1").__aexit__(None, None, None)
+        for one in (await server.documents())[0]:
+            async with server.document(one.id) as document:
+                if document.length >= arguments.least:
+                    print(document.length, document.title, document.text)
+        if arguments.least == 99:
+            raise ValueError("No.")
+        return 5
+'''
+
+
+@pytest.fixture
+def tour(tmp_path: Path) -> str:
+    write_plugin(tmp_path / "mine", "tour", TOUR)
+    return "mine"
+
+
+def test_a_new_plugin_works_and_its_test_passes(collab: Shell, tmp_path: Path) -> None:
+    out = collab.ok("plugins", "new", "word_alarm", "--into", "mine")
+    assert f"Made {Path('mine/word_alarm')}" in out
+    listed = [
+        json.loads(line)
+        for line in collab.ok("plugins", "list", "--plugins-dir", "mine", "--json").splitlines()
+    ]
+    (made,) = [one for one in listed if one["name"] == "word_alarm"]
+    assert made["state"] == "on"
+    assert made["description"] == "Show everybody how long the document is."
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "mine/word_alarm"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 passed" in run.stdout
+    assert collab("plugins", "new", "word_alarm", "--into", "mine") == Exit.FAILED
+    assert "is there already" in collab.err
+    assert collab("plugins", "new", "Word-Alarm") == Exit.USAGE
+    assert collab("plugins", "new", "import") == Exit.USAGE
+
+
+def test_a_plugin_is_shown_with_its_settings_and_what_it_brings(collab: Shell, tour: str) -> None:
+    shown = collab.ok("plugins", "show", "presence")
+    assert "presence: Show who has the document open." in shown
+    assert "plugins.presence.idle_after = 300.0" in shown
+    assert "Seconds without activity after which somebody is idle." in shown
+    assert "default 300.0" in shown and "session_joined: Somebody opened a document" in shown
+    shown = collab.ok("plugins", "show", "tour", "--plugins-dir", tour)
+    assert "collab longest: print lengths" in shown
+    assert "shout: Capitals (.caps)" in shown and "whisper: Small letters (.txt)" in shown
+    assert collab("plugins", "show", "nobody") == Exit.MISSING
+    assert "presence" in collab.err
+    assert collab("plugins", "show", "presence", "--plugins-off", "presence") == Exit.FAILED
+
+
+def test_a_plugin_brings_a_command(collab: Shell, tour: str) -> None:
+    id = collab.ok("documents", "create", "Short").strip()
+    assert collab("longest", "--plugins-dir", tour, "--least", "4") == 5
+    assert collab.out == "4 Made by a command 1abc\n"
+    assert collab("longest", "--plugins-dir", tour, "--least", "99") == Exit.FAILED
+    assert collab.err == "collab: The command longest failed: ValueError: No.\n"
+    assert collab("longest", "--plugins-dir", tour, "--more") == Exit.USAGE
+    assert collab("longest") == Exit.USAGE
+    assert "invalid choice" in collab.err
+    assert id in collab.ok("documents", "list")
+
+
+def test_files_go_in_and_out_in_the_formats_of_plugins(collab: Shell, tour: str) -> None:
+    Path("Loud.txt").write_text("HELLO")
+    Path("empty.txt").write_text("")
+    made = collab.ok("import", "Loud.txt", "--format", "whisper", "--plugins-dir", tour)
+    id, title = made.split()
+    assert title == "Loud"
+    assert collab.ok("export", id) == "hello"
+    out = collab.ok("export", id, "--format", "shout", "--plugins-dir", tour)
+    assert out == "HELLOLoud.txt"
+    words = ("--format", "shout", "--plugins-dir", tour, "--output", "out")
+    collab.ok("export", "--all", *words)
+    (file,) = Path("out").iterdir()
+    assert file.name == f"Loud {id}.caps" and file.read_text() == "HELLOLoud.txt"
+    assert collab("import", "empty.txt", "--format", "whisper", "--plugins-dir", tour) == 1
+    assert "There is nothing in that file." in collab.err
+    assert collab("export", id, "--format", "sing", "--plugins-dir", tour) == Exit.USAGE
+    assert "shout" in collab.err
+    assert collab("export", "none", "--format", "shout", "--plugins-dir", tour) == Exit.MISSING
+
+
+@pytest.mark.parametrize(
+    ("words", "on"),
+    [
+        ((), ("*",)),
+        (("--safe-mode",), ()),
+        (("--safe-mode", "--only", "presence", "--only", "cursors"), ("presence", "cursors")),
+        (("--only", "presence"), ("presence",)),
+    ],
+)
+def test_safe_mode_loads_what_is_named_and_nothing_else(
+    words: tuple[str, ...], on: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen: list[Any] = []
+    monkeypatch.setattr("collab.cli.serve.serve", lambda settings: [seen.append(settings), 0][1])
+    assert main(["serve", *words]) == 0
+    assert seen[0].plugins_on == on
+    assert _load(make_parser().parse_args(["serve"])).settings.plugins_on == ("*",)
+
+
+def test_every_bundled_plugin_can_be_shown(collab: Shell) -> None:
+    for name in BUNDLED:
+        assert f"{name}: " in collab.ok("plugins", "show", name)
+
+
+def test_secrets_of_a_plugin_are_not_shown(collab: Shell) -> None:
+    write_plugin(
+        Path("mine"),
+        "it",
+        """
+        from msgspec import Struct
+
+        class It(Plugin):
+            class Settings(Struct):
+                secret: str
+                tokens: tuple[str, ...] = ()
+        """,
+    )
+    words = ("plugins", "show", "it", "--plugins-dir", "mine", "--set", "plugins.it.secret=hush")
+    shown = collab.ok(*words)
+    assert "plugins.it.secret = ********" in shown and "has to be set" in shown
+    assert "plugins.it.tokens = ()" in shown and "hush" not in shown

@@ -1,0 +1,19 @@
+/** formats' browser half: which format a file is of. (test_formats_page.py has the rest.) */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { formatOf } from "../../plugins/formats/static/choice.js";
+
+test("a file's format is told by its ending", () => {
+  const importers = [
+    { name: "text", extension: "txt" }, { name: "markdown", extension: "md" }, { name: "markdown-rich", extension: "md" },
+    { name: "html", extension: "html" }, { name: "docx", extension: "docx" },
+  ];
+  for (const [filename, format] of [
+    ["a.txt", "text"], ["A.MD", "markdown"], ["x.y.markdown", "markdown"], ["a.htm", "html"], ["a.docx", "docx"],
+    ["a", "text"], ["", "text"], [".html", "html"], ["a.py", "text"], ["a.odt", "text"],
+  ]) {
+    assert.equal(formatOf(filename, importers), format, filename);
+  }
+});

@@ -1,0 +1,99 @@
+"""markdown in a real browser: the preview follows, and nothing in it runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from tests.browser.conftest import browser, chromium
+from tests.browser.people import House
+from tests.plugins.test_formats_markup import MARKDOWN
+from tests.plugins.test_history_page import house_with
+
+__all__ = ["browser", "chromium"]
+
+pytestmark = pytest.mark.browser
+
+
+@pytest_asyncio.fixture
+async def house(browser: Browser, tmp_path: Path) -> AsyncIterator[House]:
+    async with house_with(browser, tmp_path, "markdown") as house:
+        yield house
+
+
+async def test_the_preview_follows_what_everybody_types(house: House) -> None:
+    document = await house.document("# One\n\ntwo\n")
+    ada, bob = await house.person(), await house.person()
+    await ada.open(document)
+    await bob.open(document)
+    await ada.page.get_by_role("button", name="Preview").click()
+    view = ada.page.locator(".markdown-preview")
+    await expect(view.locator("h1")).to_have_text("One")
+    await bob.put_caret(7)
+    await bob.type("**bold** ")
+    await expect(view.locator("p strong")).to_have_text("bold")
+    await ada.put_caret(0, 2)
+    await ada.type("## ")
+    await expect(view.locator("h2")).to_have_text("One")
+    await ada.put_caret(0, 100 if len(await ada.text()) > 100 else len(await ada.text()))
+    await ada.page.keyboard.press("Delete")
+    await expect(ada.page.locator(".markdown-note")).to_have_text("Nothing to show yet.")
+
+
+async def test_it_is_scrolled_to_where_one_writes_and_back(house: House) -> None:
+    lines = "\n\n".join(f"paragraph {number}" for number in range(200))
+    document = await house.document(lines)
+    ada = await house.person()
+    await ada.open(document)
+    await ada.page.get_by_role("button", name="Preview").click()
+    last = ada.page.locator(".markdown-preview p").last
+    await expect(last).to_have_text("paragraph 199")
+    await ada.put_caret(len(lines))
+    await expect(last).to_be_in_viewport()
+    first = ada.page.locator(".markdown-preview p").first
+    await first.scroll_into_view_if_needed()
+    await first.click()
+    await ada.page.wait_for_function("() => editorView().scrollDOM.scrollTop < 50")
+
+
+async def test_nothing_in_it_runs_or_is_loaded(house: House) -> None:
+    """Any script that ran, and any request to another place, is a fault of the page."""
+    ada = await house.person()
+    for start in range(0, len(MARKDOWN), 60):
+        part = MARKDOWN[start : start + 60]
+        text = "\n\n".join(one.replace("alert(1)", "document.title='owned'") for one in part)
+        await ada.open(await house.document(f"{text}\n\n# The end\n"))
+        if not await ada.page.locator(".markdown-preview").is_visible():
+            await ada.page.get_by_role("button", name="Preview").click()
+        view = ada.page.locator(".markdown-preview")
+        await expect(view.locator("> *")).not_to_have_count(0)
+        found = await view.evaluate(
+            """(view) => [...view.querySelectorAll("*")].flatMap((one) =>
+                 [...one.attributes].map(({ name, value }) => [one.localName, name, value]))"""
+        )
+        names = {(tag, name) for tag, name, _ in found}
+        assert names <= {
+            ("a", "href"), ("a", "title"), ("a", "rel"), ("a", "target"), ("abbr", "title"),
+            ("ol", "start"), ("td", "class"), ("th", "class"),
+        }
+        for _, name, value in found:
+            if name == "href":
+                assert value.lower().startswith(("http://", "https://", "mailto:")), value
+        bad = "script, img, svg, iframe, object, embed, form, input, style, link, video, audio"
+        assert await view.locator(bad).count() == 0
+        assert await ada.page.title() != "owned"
+
+
+async def test_pictures_are_links(house: House) -> None:
+    document = await house.document("![a cat](https://example.org/cat.png)\n")
+    ada = await house.person()
+    await ada.open(document)
+    await ada.page.get_by_role("button", name="Preview").click()
+    link = ada.page.locator(".markdown-preview a")
+    await expect(link).to_have_text("a cat")
+    await expect(link).to_have_attribute("href", "https://example.org/cat.png")
+    await expect(link).to_have_attribute("target", "_blank")

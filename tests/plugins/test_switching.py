@@ -1,0 +1,295 @@
+"""Plugins are switched on and off and loaded anew while people write."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from collab.cli import main
+from collab.protocol.settings import Settings
+from collab.testing.server import Server, serve
+from collab.web.keys import PLUGINS
+from tests.plugins.fake import until, write_plugin
+
+HELLO = """
+class Hello(Plugin):
+    '''Say hello.'''
+
+    GREETING = "hello"
+
+    @hookimpl
+    async def server_started(self, server):
+        await self.state.set("starts", await self.state.get("starts", 0) + 1)
+
+    @hookimpl
+    async def server_stopping(self):
+        await self.state.set("stops", await self.state.get("stops", 0) + 1)
+
+    @hookimpl
+    async def session_joined(self, document, session):
+        await self.send(document, session, {"say": self.GREETING, "to": document.title})
+
+    @hookimpl
+    async def message_received(self, document, session, data):
+        await self.send(document, session, {"again": self.GREETING})
+
+    @hookimpl
+    def routes(self):
+        return [("GET", "/greeting/{name}", self.greeting)]
+
+    async def greeting(self, request):
+        from aiohttp import web
+
+        return web.Response(text=f"{self.GREETING} {request.match_info['name']}")
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    write_plugin(
+        tmp_path / "plugins", "hello", HELLO,
+        static__hello_dot_js="export default () => {};\n", templates__hello_dot_html="",
+    )  # fmt: skip
+    return Settings(
+        data_dir=tmp_path / "data", plugins_dir=tmp_path / "plugins", plugins_on=("hello",)
+    )
+
+
+async def post(server: Server, name: str, state: str) -> tuple[int, Any]:
+    path = f"{server.url}/api/plugins/{name}"
+    async with server.http.post(path, json={"state": state}) as response:
+        return response.status, await response.json()
+
+
+async def get(server: Server, path: str) -> tuple[int, str]:
+    async with server.http.get(server.url + path) as response:
+        return response.status, await response.text()
+
+
+class Reader:
+    """A connection that stays, and what it is told."""
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+        self.waiting: list[Any] = []
+
+    @classmethod
+    async def open(cls, server: Server, id: str) -> Reader:
+        reader = cls(await server.http.ws_connect(server.socket(id)))
+        await reader.socket.send_json([{"type": "hello", "protocol": 1}])
+        await reader.hear("welcome")
+        return reader
+
+    async def hear(self, type: str) -> dict[str, Any]:
+        while True:
+            if not self.waiting:
+                self.waiting = await self.socket.receive_json(timeout=10)
+            message: dict[str, Any] = self.waiting.pop(0)
+            if message["type"] == type:
+                return message
+
+
+async def test_a_plugin_is_switched_off_and_on_and_nobody_is_disconnected(
+    settings: Settings,
+) -> None:
+    async with serve(settings) as server:
+        id = await server.create_document("Notes", "one")
+        reader = await Reader.open(server, id)
+        assert (await reader.hear("message"))["data"] == {"say": "hello", "to": "Notes"}
+        assert await get(server, "/plugins/hello/api/greeting/Ada") == (200, "hello Ada")
+        assert (await get(server, "/plugins/hello/static/hello.js"))[0] == 200
+
+        status, shown = await post(server, "hello", "off")
+        assert (status, shown["state"], shown["health"]) == (200, "off", None)
+        assert (await reader.hear("plugins"))["plugins"] == []
+        assert (await get(server, "/plugins/hello/api/greeting/Ada"))[0] == 404
+        assert (await get(server, "/plugins/hello/static/hello.js"))[0] == 404
+        await reader.socket.send_json([{"type": "message", "plugin": "hello", "data": 1}])
+        assert (await reader.hear("error"))["code"] == "no_plugin"
+        assert (await post(server, "hello", "off"))[0] == 200
+
+        status, shown = await post(server, "hello", "on")
+        assert (status, shown["state"], shown["health"]["state"]) == (200, "on", "closed")
+        (half,) = (await reader.hear("plugins"))["plugins"]
+        assert half == {
+            "name": "hello", "script": "/plugins/hello/static/hello.js", "styles": [],
+        }  # fmt: skip
+        # As if the document had been opened now.
+        assert (await reader.hear("message"))["data"] == {"say": "hello", "to": "Notes"}
+        plugin = server.app[PLUGINS].plugins["hello"]
+        assert await plugin.state.list() == {"starts": 2, "stops": 1}
+        assert (await post(server, "hello", "on"))[0] == 200
+        await reader.socket.close()
+        assert not reader.waiting
+
+
+async def test_a_changed_plugin_is_loaded_anew(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "plugins" / "hello" / "__init__.py"
+    source = file.read_text()
+    async with serve(settings) as server:
+        id = await server.create_document("Notes", "one")
+        reader = await Reader.open(server, id)
+        await reader.hear("message")
+        file.write_text(source.replace('"hello"', '"howdy"'))  # as long as it was
+        status, shown = await post(server, "hello", "reload")
+        assert (status, shown["state"]) == (200, "on")
+        (half,) = (await reader.hear("plugins"))["plugins"]
+        assert half["script"] == "/plugins/hello/static/hello.js?1"
+        assert (await get(server, half["script"]))[0] == 200
+        assert (await reader.hear("message"))["data"]["say"] == "howdy"
+        assert await get(server, "/plugins/hello/api/greeting/Ada") == (200, "howdy Ada")
+        await reader.socket.send_json([{"type": "message", "plugin": "hello", "data": 1}])
+        assert (await reader.hear("message"))["data"] == {"again": "howdy"}
+        assert "hello.js?1" in (await get(server, f"/d/{id}"))[1]
+
+        for wrong, sentence in (
+            ("def broken(:", "SyntaxError"),
+            (source.replace("session_joined", "session_joint"), "session_joint"),
+            (source.replace("(Plugin):", "(Plugin):\n    api = 2"), "version"),
+        ):
+            file.write_text(wrong)
+            status, answer = await post(server, "hello", "reload")
+            if "session_joint" in sentence:
+                # A method that is no hook is none of our business, unless it is marked.
+                assert "there is no hook session_joint" in answer["error"]["message"]
+            assert (status, answer["error"]["code"]) == (422, "plugin_unusable")
+            assert sentence in answer["error"]["message"]
+            # It goes on as it was.
+            assert await get(server, "/plugins/hello/api/greeting/Ada") == (200, "howdy Ada")
+        await reader.socket.close()
+
+
+async def test_a_plugin_that_comes_while_the_server_runs(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with serve(settings) as server:
+        assert (await post(server, "late", "on"))[0] == 404
+        write_plugin(tmp_path / "plugins", "late", "1 / 0")
+        status, answer = await post(server, "late", "on")
+        assert status == 422 and "ZeroDivisionError" in answer["error"]["message"]
+        (tmp_path / "plugins" / "late" / "__init__.py").write_text(
+            "from collab import Plugin\n\nclass Late(Plugin):\n    '''Come late.'''\n"
+        )
+        status, shown = await post(server, "late", "reload")
+        assert (status, shown["state"], shown["description"]) == (200, "on", "Come late.")
+
+
+async def test_what_can_t_be_asked_for(settings: Settings) -> None:
+    async with serve(settings) as server:
+        assert (await post(server, "hello", "sideways"))[0] == 400
+        for state in ("on", "off", "reload", "close breaker"):
+            status, answer = await post(server, "nobody", state)
+            assert (status, answer["error"]["code"]) == (404, "no_plugin")
+
+
+async def test_a_plugin_that_hangs_while_it_stops_keeps_nobody(
+    settings: Settings, tmp_path: Path
+) -> None:
+    write_plugin(
+        tmp_path / "plugins",
+        "bad",
+        """
+        import asyncio
+
+        class Bad(Plugin):
+            @hookimpl
+            async def server_stopping(self): await asyncio.Event().wait()
+
+            @hookimpl
+            async def session_joined(self): await asyncio.Event().wait()
+        """,
+    )
+    async with serve(settings) as server:
+        assert (await post(server, "bad", "on"))[0] == 200
+        id = await server.create_document("Notes", "one")
+        async with server.connect(id) as notes:
+            switching = asyncio.create_task(post(server, "bad", "off"))
+            await notes.insert(0, "zero ")
+            await notes.saved()
+            assert not switching.done()
+            assert (await switching)[0] == 200
+            await notes.insert(0, "!")
+            await notes.saved()
+
+
+async def test_the_operators_page(settings: Settings, tmp_path: Path) -> None:
+    write_plugin(tmp_path / "plugins", "broken", "1 / 0")
+    on = ("hello", "broken")
+    async with serve(replace(settings, plugins_on=on)) as server:
+        status, page = await get(server, "/plugins")
+        assert status == 200
+        assert "Say hello." in page and "On and well." in page
+        assert "Can’t be used." in page and "ZeroDivisionError" in page
+        form = {"name": "hello", "state": "off"}
+        async with server.http.post(f"{server.url}/plugins", data=form) as response:
+            assert response.status == 200 and response.url.path == "/plugins"
+            assert "Off." in await response.text()
+        assert "hello" not in server.app[PLUGINS].plugins
+        form["state"] = "sideways"
+        async with server.http.post(f"{server.url}/plugins", data=form) as response:
+            assert response.status == 400
+        headers = {"Origin": "https://evil.example"}
+        form["state"] = "on"
+        async with server.http.post(
+            f"{server.url}/plugins", data=form, headers=headers
+        ) as response:
+            assert response.status == 403
+
+
+async def test_the_breaker_is_shown_and_closed_by_hand(
+    settings: Settings, tmp_path: Path
+) -> None:
+    write_plugin(
+        tmp_path / "plugins",
+        "bad",
+        "class Bad(Plugin):\n    @hookimpl\n    def document_created(self): 1 / 0\n",
+    )
+    async with serve(settings) as server:
+        await post(server, "bad", "on")
+        for _ in range(10):
+            await server.create_document()
+        plugins = server.app[PLUGINS]
+        await until(lambda: plugins.health()["bad"].state == "open")
+        listed = json.loads((await get(server, "/api/plugins"))[1])["plugins"]
+        (bad,) = [one for one in listed if one["name"] == "bad"]
+        assert bad["health"]["state"] == "open" and bad["health"]["failures"] == 10
+        assert "document_created: ZeroDivisionError" in bad["health"]["last_error"]
+        assert "left alone for a while" in (await get(server, "/plugins"))[1]
+        status, shown = await post(server, "bad", "close breaker")
+        assert status == 200 and shown["health"]["state"] == "closed"
+
+
+async def test_the_command_line_shows_how_they_are_doing(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with serve(settings) as server:
+        assert await asyncio.to_thread(main, ["plugins", "list", "--url", server.url]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split()[:5] == ["NAME", "STATE", "BREAKER", "CALLS", "FAILED"]
+        (hello,) = [line.split() for line in lines if line.startswith("hello ")]
+        assert hello[1:3] == ["on", "closed"]
+        (off,) = [line.split() for line in lines if line.startswith("presence ")]
+        assert off[1:] == ["off", "-", "-", "-", "-"]
+        words = ["plugins", "list", "--url", server.url, "--token", "wrong"]
+        assert await asyncio.to_thread(main, words) == 1
+        assert "token is not known" in capsys.readouterr().err
+
+
+async def test_below_a_base_path(settings: Settings) -> None:
+    async with serve(replace(settings, base_path="/team")) as server:
+        id = await server.create_document("Notes", "one")
+        reader = await Reader.open(server, id)
+        assert await get(server, "/plugins/hello/api/greeting/Ada") == (200, "hello Ada")
+        async with server.http.post(f"{server.url}/plugins/hello/api/greeting/Ada") as response:
+            assert response.status == 405
+        await post(server, "hello", "reload")
+        (half,) = (await reader.hear("plugins"))["plugins"]
+        assert half["script"] == "/team/plugins/hello/static/hello.js?1"
+        await reader.socket.close()

@@ -1,0 +1,125 @@
+/** What plugins are given, as far as it needs no page. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Changes } from "../../collab/static/changes.js";
+import { addCommand, find, pressed } from "../../collab/static/commands.js";
+import { Delta } from "../../collab/static/ot.js";
+import { Positions } from "../../collab/static/positions.js";
+import { Sharing } from "../../collab/static/sharing.js";
+import { matches, parse, shown } from "../../collab/static/shortcuts.js";
+import { Tracked } from "../../collab/static/tracking.js";
+import { withSeeds } from "./random.mjs";
+
+const key = (key, { code = "", ctrl = false, alt = false, shift = false, meta = false, altGraph = false } = {}) => ({
+  key, code, ctrlKey: ctrl, altKey: alt, shiftKey: shift, metaKey: meta,
+  getModifierState: (name) => name === "AltGraph" && altGraph,
+  preventDefault() { this.defaultPrevented = true; },
+});
+
+test("a shortcut is Ctrl here and Command on a Mac", () => {
+  assert.equal(shown(parse("Mod-Shift-p", false), false), "Ctrl+Shift+P");
+  assert.equal(shown(parse("Mod-Alt-c", true), true), "⌥⌘C");
+  assert.ok(matches(parse("Mod-Shift-p", false), key("P", { ctrl: true, shift: true })));
+  assert.ok(!matches(parse("Mod-Shift-p", false), key("p", { ctrl: true })));
+  assert.ok(matches(parse("Mod-Alt-c", true), key("ç", { code: "KeyC", meta: true, alt: true })));
+});
+
+test("AltGr writes letters and is no shortcut", () => {
+  const event = key("ć", { code: "KeyC", ctrl: true, alt: true, altGraph: true });
+  assert.ok(!matches(parse("Mod-Alt-c", false), event));
+});
+
+test("a shortcut that would be typed is refused", () => {
+  for (const wrong of ["x", "Shift-x", "Alt-x", "Mod-", "Hyper-x", ""]) {
+    assert.throws(() => parse(wrong, false), TypeError, wrong);
+  }
+  assert.equal(parse("F8", false).key, "F8");
+});
+
+test("commands are found by words, the best first, and of two with a key the first has it", () => {
+  const done = [];
+  const made = ["Show the history", "History", "Rename", "Prehistory"].map((title) =>
+    addCommand({ name: title, title, key: "Ctrl-h", run: () => done.push(title) }),
+  );
+  assert.deepEqual(find("hist").map(({ title }) => title), ["History", "Show the history", "Prehistory"]);
+  assert.deepEqual(find("the his").map(({ title }) => title), ["Show the history"]);
+  assert.deepEqual(find("(").length, 0);
+  const event = key("h", { ctrl: true });
+  assert.ok(pressed(event));
+  assert.ok(event.defaultPrevented);
+  assert.ok(!pressed(event), "what somebody took already is not taken again");
+  made[0].remove();
+  pressed(key("h", { ctrl: true }));
+  assert.deepEqual(done, ["Show the history", "History"]);
+  for (const command of made) command.remove();
+  assert.deepEqual(find(), []);
+});
+
+test("changes are told one after the other, with what they came with", () => {
+  const told = [];
+  const changes = new Changes((change) => {
+    told.push([change.delta, change.local, change.operations.length]);
+    if (change.delta === "first") {
+      changes.add("answer", { local: true });
+      changes.flush(); // as the page does after an edit
+    }
+  });
+  changes.add("first", { local: true });
+  changes.add("second", { local: false });
+  changes.cameWith([{ revision: 1, client: "c", author: "a", sequence: 1, time: 0, delta: [] }]);
+  assert.deepEqual(told, []);
+  changes.flush();
+  assert.deepEqual(told, [["first", true, 0], ["second", false, 1], ["answer", true, 0]]);
+});
+
+test("plugins that answer each other for ever are stopped", () => {
+  let rounds = 0;
+  const changes = new Changes(() => {
+    rounds += 1;
+    changes.made(() => changes.add("again", { local: true }));
+  });
+  changes.add("first", { local: true });
+  assert.throws(() => changes.flush(), /without end/);
+  assert.ok(rounds < 200);
+});
+
+test("tracked positions move exactly as the server moves them", () =>
+  withSeeds(50, ({ edit, below, text }) => {
+    let content = new Delta().insert(text(20));
+    const tracked = new Tracked();
+    const positions = new Positions();
+    positions.reset(0);
+    const all = Array.from({ length: 10 }, () => below(content.length() + 1)).map((at) => ({
+      at, after: tracked.add(at), before: tracked.add(at, { side: -1 }),
+    }));
+    for (let round = 0; round < 20; round++) {
+      const delta = edit(content);
+      content = content.compose(delta);
+      tracked.move(delta);
+      positions.push({ client: "writer", delta });
+    }
+    for (const { at, after, before } of all) {
+      assert.equal(before.position, positions.latest(0, at, "somebody else"));
+      assert.equal(after.position, positions.latest(0, at, "writer"));
+      after.remove();
+      before.remove();
+    }
+    assert.equal(tracked.size, 0);
+  }));
+
+test("what is shared is told to whoever uses it, before and after", () => {
+  const sharing = new Sharing();
+  const heard = [];
+  const use = sharing.use("voice", (voice) => heard.push(voice));
+  const first = sharing.share("a", "voice", 1);
+  const second = sharing.share("a", "voice", 2);
+  first.remove(); // its place was taken by its own plugin
+  assert.throws(() => sharing.share("b", "voice", 3), /the plugin a shares/);
+  second.remove();
+  sharing.share("b", "voice", 3);
+  use.remove();
+  sharing.share("b", "voice", 4);
+  assert.deepEqual(heard, [1, 2, null, 3]);
+});
