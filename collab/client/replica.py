@@ -201,8 +201,8 @@ class Replica:
                 yield from self._error(message)
             case messages.Goodbye():
                 yield from self._goodbye(message)
-            case messages.Pong():
-                pass
+            case messages.Pong() | messages.Plugins():
+                pass  # browser halves are for browsers
 
     def _welcome(self, welcome: Welcome) -> Iterator[Event]:
         fresh = not isinstance(welcome.content, UnsetType)

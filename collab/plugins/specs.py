@@ -218,7 +218,7 @@ class Hooks:
           ``administer`` (``document`` is None). Somebody waits, for each document in a list.
         - Returns: False to refuse, True to allow, None to leave it to others. One False refuses.
           If nobody says anything, everything is allowed but ``administer``, which scripts with
-          a token and visitors from this very machine may.
+          a token and visitors from this very machine may, unless a plugin says who they are.
         - Failure: logged and counted, and refused. Asked also while the plugin is left alone.
         """
 

@@ -210,6 +210,11 @@ async def identify(request: web.Request) -> User:
     return user
 
 
+def is_vouched(request: web.Request) -> bool:
+    """Whether a plugin said who it is, when the visitor was identified."""
+    return _VOUCHED in request and request[_VOUCHED]
+
+
 async def change(request: web.Request, name: str | None, color: str | None) -> User:
     """Give the visitor another name or colour; None leaves it as it is.
 
@@ -217,7 +222,7 @@ async def change(request: web.Request, name: str | None, color: str | None) -> U
     to change.
     """
     await identify(request)
-    if request[_VOUCHED]:
+    if is_vouched(request):
         raise CollabError(FORBIDDEN, "Your name comes from where you have logged in.")
     user = await request.config_dict[IDENTITIES].change(request, name, color)
     request[_USER] = user

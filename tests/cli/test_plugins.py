@@ -151,7 +151,12 @@ def test_safe_mode_loads_what_is_named_and_nothing_else(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     seen: list[Any] = []
-    monkeypatch.setattr("collab.cli.serve.serve", lambda settings: [seen.append(settings), 0][1])
+
+    def serve(settings: Any) -> int:
+        seen.append(settings)
+        return 0
+
+    monkeypatch.setattr("collab.cli.serve.serve", serve)
     assert main(["serve", *words]) == 0
     assert seen[0].plugins_on == on
     assert _load(make_parser().parse_args(["serve"])).settings.plugins_on == ("*",)

@@ -32,6 +32,13 @@ def test_the_bundled_plugins_are_found_without_being_asked_for() -> None:
     assert manager.problems == []
 
 
+def test_no_bundled_plugin_has_the_name_of_a_module_beside_it_in_the_wheel() -> None:
+    from collab.plugins import manager
+
+    modules = {path.stem for path in Path(str(manager.__file__)).parent.glob("*.py")}
+    assert not modules & set(BUNDLED)
+
+
 def test_a_bundled_plugin_is_imported_by_the_name_it_has_in_a_wheel_too() -> None:
     code = (
         "import collab.plugins.presence\n"

@@ -152,7 +152,7 @@ async def test_the_command_line_asks_the_server_for_formats(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("Loud.txt").write_text("HELLO")
+    (tmp_path / "Loud.txt").write_text("HELLO")
     async with serve(settings) as server:
 
         async def collab(*words: str) -> tuple[int, str, str]:
@@ -164,7 +164,7 @@ async def test_the_command_line_asks_the_server_for_formats(
         assert (code, title) == (0, "Loud") and await server.text(id) == "hello"
         assert await collab("export", id, "--format", "shout") == (0, "0 HELLO", "")
         assert (await collab("export", "--all", "-o", "out", "--format", "raw"))[0] == 0
-        assert [file.name for file in Path("out").iterdir()] == [f"Loud {id}.bin"]
+        assert [file.name for file in (tmp_path / "out").iterdir()] == [f"Loud {id}.bin"]
         code, _, error = await collab("export", id, "--format", "sing")
         assert code == 2 and "exports: text, delta, shout, raw" in error
 

@@ -220,6 +220,11 @@ async def test_a_plugin_may_let_somebody_administer_and_keep_others_from_it(
         assert (await ask(server, "GET", "/api/plugins", {**as_("root"), **away}))[0] == 200
         assert (await ask(server, "GET", "/api/plugins", {**as_("nobody"), **away}))[0] == 403
         assert (await ask(server, "GET", "/api/plugins", as_("reader")))[0] == 403
+        # Here, or with a token that nobody has looked at: whom a plugin knows is no operator.
+        assert (await ask(server, "GET", "/api/plugins", as_("nobody")))[0] == 403
+        forged = {**as_("nobody"), "Authorization": "Bearer anything"}
+        assert (await ask(server, "GET", "/api/plugins", forged))[0] == 403
+        assert (await ask(server, "GET", "/api/plugins", {}))[0] == 200
 
 
 def test_there_are_six_actions() -> None:
