@@ -45,6 +45,9 @@ class Queue:
         self._guard = guard
         self._limit = limit
         self._lanes: dict[str, _Lane] = {}
+        self._ready: deque[_Lane] = deque()
+        """Lanes whose calls are made in the next turn, all in one."""
+        self._scheduled = False
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -61,8 +64,9 @@ class Queue:
         lane = self._lanes.get(document)
         if lane is None:
             lane = self._lanes[document] = _Lane(document)
-            self._empty.clear()
-            asyncio.get_running_loop().call_soon(self._run, lane)
+            self._ready.append(lane)
+            if not self._scheduled:
+                self._schedule()
         lane.calls.append((implementation, arguments))
         self.waiting += 1
 
@@ -84,15 +88,35 @@ class Queue:
             lane.calls.clear()
         self.waiting = 0
 
-    def _run(self, lane: _Lane) -> None:
-        """Make calls until one has to be awaited: from there on a task makes them."""
-        pending = self._advance(lane, self._guard.clock() + SLICE)
-        if pending is not None:
-            self._follow(lane, pending)
-        elif lane.calls:
-            asyncio.get_running_loop().call_soon(self._run, lane)
-        else:
-            self._done(lane)
+    def _schedule(self) -> None:
+        self._scheduled = True
+        self._empty.clear()
+        asyncio.get_running_loop().call_soon(self._run)
+
+    def _run(self) -> None:
+        """Make the calls of all lanes that are ready, one lane after the other.
+
+        Where a call has to be awaited, a task makes the lane's calls from there on.
+        """
+        self._scheduled = False
+        ready = self._ready
+        clock = self._guard.clock
+        until = clock() + SLICE
+        try:
+            while ready:
+                lane = ready.popleft()
+                pending = self._advance(lane, until)
+                if pending is not None:
+                    self._follow(lane, pending)
+                elif lane.calls:
+                    ready.append(lane)
+                else:
+                    self._done(lane)
+                if clock() >= until:
+                    break
+        finally:
+            if ready:
+                self._schedule()
 
     def _advance(self, lane: _Lane, until: float) -> Pending | None:
         """Make calls until one has to be awaited, none waits, or it is ``until``."""

@@ -123,7 +123,7 @@ class PluginHost {
 
   #blame(error, place) {
     const where = place || String(error?.stack ?? "");
-    const found = where.match(/\/plugins\/([a-z0-9_]+)\/static\//);
+    const found = where.match(/\/plugins\/([a-z0-9_]+)\/static[./]/);
     if (found) this.#running.get(found[1])?.failed(error);
   }
 }

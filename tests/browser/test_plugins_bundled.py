@@ -101,6 +101,7 @@ async def test_people_chat(house: House) -> None:
     await bob.type("Not me")
     await bob.page.keyboard.press("Enter")
     chat = await panel(ada, "Chat")
+    await expect(ada.page.locator(".notice")).to_have_count(0)
     await expect(chat.locator(".chat-message").last).to_contain_text("Not me")
     mine = bobs.locator(".chat-message[data-mine]").last
     await mine.hover()

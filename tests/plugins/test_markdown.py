@@ -66,7 +66,7 @@ async def test_what_is_too_long_or_too_intricate_is_said(tmp_path: Path) -> None
     )
     async with serve(settings) as server:
         long = await server.create_document("Long", "x" * 200_001)
-        intricate = await server.create_document("Intricate", "[" * 100_000)
+        intricate = await server.create_document("Intricate", "[" * 199_000)
         simple = await server.create_document("Simple", "x")
         assert (await preview(server, long))["problem"].startswith("The text is too long")
         await preview(server, simple)

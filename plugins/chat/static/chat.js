@@ -113,9 +113,10 @@ export default function activate(collab) {
     panel.setBadge(badge(unread(messages, read, own())));
   }
 
+  let mention = null; // the note that somebody mentioned us
   function announce(message) {
     if (!mentions(message, own()) || (panel.visible && document.visibilityState === "visible")) return;
-    collab.ui.notify(`${message.author.name} mentioned you: ${message.text.slice(0, 140)}`, { kind: "info" });
+    mention = collab.ui.notify(`${message.author.name} mentioned you: ${message.text.slice(0, 140)}`, { kind: "info" });
   }
 
   log.addEventListener("scroll", () => {
@@ -126,6 +127,7 @@ export default function activate(collab) {
   collab.onDispose(() => document.removeEventListener("visibilitychange", look));
   collab.preferences.onChange(look);
   panel.onShow(() => {
+    mention?.remove();
     draw({ toEnd: true });
     // On a phone the keyboard would cover what was said.
     if (!matchMedia("(hover: none)").matches) compose.focus();

@@ -25,10 +25,13 @@ export default function activate(collab) {
       ui.notify(error.message, { kind: "warning" });
       return;
     }
+    // What can be read back is the document; what can't is something about it.
+    const readable = new Set(formats.importers.map(({ name }) => name));
+    const sorted = [...formats.exporters].sort((a, b) => readable.has(b.name) - readable.has(a.name));
     const list = document.createElement("ul");
     list.className = "formats-list";
     list.append(
-      ...formats.exporters.map(({ name, title, extension }) => {
+      ...sorted.map(({ name, title, extension }) => {
         const link = document.createElement("a");
         link.href = `${collab.api}/documents/${collab.document.id}/export/${name}`;
         link.download = "";
