@@ -10,22 +10,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collab.plugins.access import Request
+    from collab.ot import Delta, DocumentType
+    from collab.plugins.access import Action, Request
+    from collab.plugins.archive import Operation
     from collab.plugins.base import Plugin
+    from collab.plugins.document import Document
     from collab.plugins.offers import Command, Contribution, Format, Imported, NewDocument
+    from collab.plugins.positions import OutOfReach
+    from collab.plugins.routes import RouteLike
+    from collab.plugins.server import Server
     from collab.plugins.specs import Veto, hookimpl
+    from collab.protocol.errors import CollabError
     from collab.protocol.messages import User
+    from collab.rooms.port import Session
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Action",
+    "CollabError",
     "Command",
     "Contribution",
+    "Delta",
+    "Document",
+    "DocumentType",
     "Format",
     "Imported",
     "NewDocument",
+    "Operation",
+    "OutOfReach",
     "Plugin",
     "Request",
+    "RouteLike",
+    "Server",
+    "Session",
     "User",
     "Veto",
     "__version__",
@@ -33,13 +51,23 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Action": "collab.plugins.access",
+    "CollabError": "collab.protocol.errors",
     "Command": "collab.plugins.offers",
     "Contribution": "collab.plugins.offers",
+    "Delta": "collab.ot",
+    "Document": "collab.plugins.document",
+    "DocumentType": "collab.ot",
     "Format": "collab.plugins.offers",
     "Imported": "collab.plugins.offers",
     "NewDocument": "collab.plugins.offers",
+    "Operation": "collab.plugins.archive",
+    "OutOfReach": "collab.plugins.positions",
     "Plugin": "collab.plugins.base",
     "Request": "collab.plugins.access",
+    "RouteLike": "collab.plugins.routes",
+    "Server": "collab.plugins.server",
+    "Session": "collab.rooms.port",
     "User": "collab.protocol.messages",
     "Veto": "collab.plugins.specs",
     "hookimpl": "collab.plugins.specs",

@@ -18,7 +18,7 @@ from collab.cli.offline import load_plugins
 from collab.cli.remote import RemoteLibrary
 from collab.cli.show import HIDDEN, SECRET
 from collab.plugins.base import settings_type
-from collab.plugins.discovery import Unusable, check_name
+from collab.plugins.discovery import Unusable, check_name, find
 from collab.plugins.loading import Loaded
 from collab.plugins.manager import PluginManager, purpose
 from collab.plugins.settings import describe
@@ -141,6 +141,8 @@ def new(arguments: Namespace) -> int:
         raise Failure(f"{folder} is there already.") from None
     except OSError as error:
         raise Failure(f"{folder} can't be made: {error.strerror}.") from None
+    if any(one.name == name for one in find(None, ())[0]):
+        print(f"There is a bundled plugin {name}: this one takes its place.")
     print(f"Made {folder}. Try it:")
     print(f"  collab serve --plugins-dir {arguments.into}")
     print(f"  pytest {folder}")

@@ -23,6 +23,7 @@ class Pending(NamedTuple):
     """A call that has begun and has to be awaited."""
 
     implementation: Implementation
+    arguments: tuple[Any, ...]
     call: Awaitable[Any]
     began: float
 
@@ -62,9 +63,9 @@ class Implementation:
         try:
             result = self.begin(arguments)
             if result is not None and inspect.isawaitable(result):
-                return Pending(self, result, began)
+                return Pending(self, arguments, result, began)
         except HARMLESS as error:
-            guard.failed(self.hook.name, error, guard.clock() - began)
+            self.raised(error, arguments, guard.clock() - began)
             return None
         seconds = guard.clock() - began
         if seconds > self.hook.budget:
@@ -72,6 +73,15 @@ class Implementation:
         else:
             guard.finished(self.hook.name, seconds)
         return None
+
+    def raised(self, error: BaseException, arguments: tuple[Any, ...], seconds: float) -> None:
+        """Report what a call for its effect has raised."""
+        hook = self.hook
+        if hook.provoked:
+            user = arguments[hook.arguments.index("session")].user
+            self.guard.provoked(hook.name, user, error, seconds)
+        else:
+            self.guard.failed(hook.name, error, seconds)
 
     async def ask(self, arguments: tuple[Any, ...], expected: type | tuple[type, ...]) -> Any:
         """Call it for its answer; None when it has none, is switched off, or failed.

@@ -12,9 +12,13 @@ from msgspec import Struct
 
 from collab.plugins.breaker import Breaker
 from collab.plugins.specs import SOFT
+from collab.protocol.messages import User
 
 SLOW_LOG_EVERY = 60.0
 """Seconds between two lines that say the same hook of the same plugin is slow."""
+
+TRACEBACK_EVERY = 10.0
+"""Seconds between two tracebacks of what visitors may have provoked."""
 
 GRACE = 0.1
 """Seconds that a call which was cut off has to end itself before it is abandoned."""
@@ -69,10 +73,13 @@ class Guard:
         self.slowest_hook: str | None = None
         self.slowest = 0.0
         self.clock = clock
+        self.recovered: Callable[[], None] = lambda: None
+        """Called when the plugin was left alone, and is no more."""
         self._log = log
         self._soft = soft
         self._hard = hard
         self._slow_logged: dict[str, float] = {}
+        self._traced = -TRACEBACK_EVERY
         self._hanging: set[asyncio.Task[Any]] = set()
 
     @property
@@ -96,6 +103,7 @@ class Guard:
             self._slow(where, seconds)
         if self.breaker.state != "closed" and self.breaker.succeeded():
             self._log.warning("plugin %s works again: switched on", self.plugin)
+            self.recovered()
 
     def failed(
         self, where: str, error: BaseException, seconds: float = 0.0, *, trip: bool = False
@@ -119,6 +127,31 @@ class Guard:
                 "plugin %s keeps failing: switched off for a while (last in %s)",
                 self.plugin, where,
             )
+
+    def provoked(self, where: str, user: User, error: BaseException, seconds: float) -> None:
+        """A call failed, perhaps by what a visitor sent: the breaker stays as it is."""
+        if seconds > self.slowest:
+            self._time(where, seconds)
+        self.failures += 1
+        self.last_error = f"{where}: {describe(error)}"
+        now = self.clock()
+        traced = now - self._traced >= TRACEBACK_EVERY
+        if traced:
+            self._traced = now
+        self._log.error(
+            "plugin %s failed in %s, told by the user %s (%r): %s",
+            self.plugin, where, user.id, user.name, describe(error),
+            exc_info=error if traced else None,
+        )
+        # If it was the trial, it has decided nothing.
+        self.breaker.interrupted()
+
+    def close(self) -> None:
+        """Close the breaker by hand."""
+        paused = self.breaker.state != "closed"
+        self.breaker.close()
+        if paused:
+            self.recovered()
 
     def flooded(self, waiting: int, where: str) -> None:
         """The plugin did not keep up: what waits for it is dropped, and it is left alone."""

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,8 @@ class PluginManager:
 
     def connect(self) -> None:
         """Look up once who implements what, and who offers what."""
+        for loaded in self.loaded.values():
+            loaded.services.guard.recovered = partial(self.introduce, loaded)
         for name in HOOKS:
             self._listeners[name] = tuple(
                 (self.loaded[one.guard.plugin].services.queue, one)
@@ -174,7 +177,9 @@ class PluginManager:
         return find(self._settings.plugins_dir, self._installed)[0]
 
     def introduce(self, loaded: Loaded) -> None:
-        """Tell a plugin that came late what is there, as if it came now."""
+        """Tell a plugin that came late, or was left alone, what is there, as if it came now."""
+        if self.loaded.get(loaded.found.name) is not loaded:
+            return  # it is being switched off
         implemented = self.loader.registry.implemented_by(loaded.found.name)
         queue = loaded.services.queue
         for document in self._documents.values():
@@ -265,8 +270,8 @@ class PluginManager:
         loaded = self.loaded.get(name)
         if loaded is None:
             return False
-        loaded.services.guard.breaker.close()
         log.warning("plugin %s was switched on by hand", name)
+        loaded.services.guard.close()
         return True
 
     # Start and stop.

@@ -80,8 +80,10 @@ class Positions:
     `revision`, the last committed one.
     """
 
-    def __init__(self, track: Track) -> None:
+    def __init__(self, track: Track, length: Callable[[], int]) -> None:
+        """``length`` tells how long the document is at the last committed revision."""
         self._track = track
+        self._length = length
         self._revision = track.revision
         self._held: dict[Hashable, tuple[tuple[int, ...], str | None]] = {}
         track.follow(self._catch_up)
@@ -101,11 +103,19 @@ class Positions:
         """Hold positions of ``revision`` (default: the last committed); returns them as of now.
 
         ``owner`` is the id of a client whose own inserts at a position move it along.
-        Raises `OutOfReach`.
+        Raises ValueError for a position outside of the document, and `OutOfReach` for a
+        revision that can't be followed; what ``key`` held before then stays.
         """
         self._catch_up()
+        if min(indices, default=0) < 0:
+            raise ValueError(f"There is no position {min(indices)}.")
         if revision is not None:
             indices = self._track.move(indices, revision, owner)
+        # However it moves, a position beyond the end stays as far beyond it.
+        if max(indices, default=0) > (length := self._length()):
+            raise ValueError(
+                f"Position {max(indices)} is out of range in a document of {length}."
+            )
         self._held[key] = (indices, owner)
         return indices
 

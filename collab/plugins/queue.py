@@ -161,7 +161,7 @@ class Queue:
         It runs in the lane's own task, so that one that has nothing to wait for costs no more
         than a timer.
         """
-        implementation, call, began = pending
+        implementation, arguments, call, began = pending
         guard = self._guard
         hook = implementation.hook
         hard = guard.hard(hook.budget)
@@ -191,7 +191,7 @@ class Queue:
             lane.cut = False
             me.uncancel()
         elif error is not None:
-            guard.failed(hook.name, error, guard.clock() - began)
+            implementation.raised(error, arguments, guard.clock() - began)
         else:
             guard.finished(hook.name, guard.clock() - began)
 

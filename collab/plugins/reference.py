@@ -18,7 +18,8 @@ _HEAD = f"""\
 A plugin implements a hook by a method of that name with the mark `@hookimpl`. It may be `def` or
 `async def` (where a hook does not say otherwise), and names those of the hook's arguments that it
 wants. A wrong argument or an unknown hook keeps the plugin from being loaded, with a sentence that
-shows both signatures. How to write a plugin is told in [plugins.md](plugins.md).
+shows both signatures. All types named here are imported from `collab`
+(`from collab import Document, Session`). How to write a plugin is told in [plugins.md](plugins.md).
 
 **Tense.** A hook named `before_…`, and one that is a command (`authorize`, `find_document`), is
 asked before something happens: somebody waits for its answer. A hook in the past tense is told a
@@ -34,10 +35,13 @@ have to be asked one after the other, it is in the order of their names, those m
 and logged with the plugin and the hook. A call that takes more than {SOFT:g} s is logged, one that
 reaches the hook's budget is cancelled. After {FAILURES} failures within {WINDOW:g} s the plugin is
 left alone for {PAUSE:g} s, in which its hooks are not called; then one call is tried, and when that
-fails, another one after twice as long (at most {PAUSE * LONGEST / 60:g} minutes). The same
+fails, another one after twice as long (at most {PAUSE * LONGEST / 60:g} minutes). (What
+`message_received` raises does not count towards that, for any visitor can provoke it.) The same
 happens to a plugin that lags {LIMIT:,} calls behind; what waited for it is dropped, and at once to
 one that keeps the event loop from everybody for {BLOCKED:g} s. So do not count what you are told:
-`document.sessions` and the document itself are the truth.
+`document.sessions` and the document itself are the truth. What happened during the pause is not
+told later; afterwards `document_opened` comes anew for what is open, and `session_joined` for
+whoever is there.
 
 **Coming late.** A plugin that is switched on while the server runs gets `server_started`, and is
 then told of the documents that are open and the sessions in them as if they came now. One that is

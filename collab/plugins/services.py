@@ -71,7 +71,8 @@ class Services:
         """The plugin's positions in an open document. Raises `NotOpen`."""
         positions = self.followed.get(document.id)
         if positions is None:
-            positions = self.followed[document.id] = Positions(self.track(document))
+            positions = Positions(self.track(document), lambda: document.length)
+            self.followed[document.id] = positions
         return positions
 
     def forget(self, document: str) -> None:

@@ -72,13 +72,15 @@ class Hook:
     documentation: str
     closed: bool = False
     """Whether what fails refuses: then a plugin that is left alone is asked all the same."""
+    provoked: bool = False
+    """Whether any visitor can make it raise: then that does not open the circuit breaker."""
 
 
 def _hook(
-    kind: Kind, budget: float = HARD, *, closed: bool = False
+    kind: Kind, budget: float = HARD, *, closed: bool = False, provoked: bool = False
 ) -> Callable[[_Function], _Function]:
     def mark(function: _Function) -> _Function:
-        function.__dict__["collab_hook"] = (kind, budget, closed)
+        function.__dict__["collab_hook"] = (kind, budget, closed, provoked)
         return _hookspec(function)
 
     return mark
@@ -259,7 +261,7 @@ class Hooks:
         """A document was loaded into memory, because somebody wants to read or edit it.
 
         - When: before its first session joins. Follows ``document_closed`` when it had been
-          open before.
+          open before. Comes anew for what is open when the plugin was left alone for a while.
         - Returns: nothing.
         - Failure: logged and counted.
         """
@@ -295,7 +297,9 @@ class Hooks:
     def session_joined(self, document: Document, session: Session) -> None:
         """Somebody opened a document; a browser tab that reconnects joins anew.
 
-        - When: the session has its welcome and gets messages from now on.
+        - When: the session has its welcome and gets messages from now on. Comes anew for
+          whoever is there when the plugin was left alone for a while, or is switched on late;
+          so it may come twice for one session.
         - Returns: nothing.
         - Failure: logged and counted.
         """
@@ -356,19 +360,21 @@ class Hooks:
         - Failure: logged and counted.
         """
 
-    @_hook("told")
+    @_hook("told", provoked=True)
     def message_received(self, document: Document, session: Session, data: Any) -> None:
         """The plugin's browser half sent a message; other plugins' are not seen.
 
         - When: in the order they were sent. ``data`` is any JSON value, made by whoever
           holds the other end: trust ``session.user``, check everything else.
         - Returns: nothing.
-        - Failure: logged and counted.
+        - Failure: logged, with the session's user, and counted. What it raises does not count
+          towards switching the plugin off: any visitor can provoke that with junk. A call that
+          is cut off at its budget does.
         """
 
 
 def _read(function: Callable[..., Any]) -> Hook:
-    kind, budget, closed = function.__dict__["collab_hook"]
+    kind, budget, closed, provoked = function.__dict__["collab_hook"]
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1:]
     shown = ", ".join(f"{parameter.name}: {parameter.annotation}" for parameter in parameters)
@@ -380,6 +386,7 @@ def _read(function: Callable[..., Any]) -> Hook:
         signature=f"{function.__name__}({shown}) -> {signature.return_annotation}",
         documentation=inspect.getdoc(function) or "",
         closed=closed,
+        provoked=provoked,
     )
 
 

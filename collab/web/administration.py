@@ -100,20 +100,24 @@ async def _change(request: web.Request, name: str, state: Any) -> None:
 
 def tell_browsers(app: web.Application) -> None:
     """Tell every connection which browser halves shall run."""
-    halves = app[PLUGINS].browser_halves()
     frames: dict[str, Frame] = {}
     for connection in app[CONNECTIONS]:
         base = connection.base_path
         if base not in frames:
-            message = messages.Plugins(
-                [
-                    messages.PluginHalf(
-                        half.name,
-                        base + half.script if half.script else None,
-                        [base + style for style in half.styles],
-                    )
-                    for half in halves
-                ]
-            )
-            frames[base] = Frame(messages.encode(message))
+            frames[base] = browser_halves(app, base)
         connection.send(frames[base])
+
+
+def browser_halves(app: web.Application, base: str) -> Frame:
+    """Which browser halves shall run, for a page below ``base``."""
+    message = messages.Plugins(
+        [
+            messages.PluginHalf(
+                half.name,
+                base + half.script if half.script else None,
+                [base + style for style in half.styles],
+            )
+            for half in app[PLUGINS].browser_halves()
+        ]
+    )
+    return Frame(messages.encode(message))

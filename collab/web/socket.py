@@ -21,6 +21,7 @@ from collab.rooms import Room
 from collab.rooms.telling import COME_BACK, committed_message, operations_frame, refuse
 from collab.storage.port import StorageError, StoredOperation
 from collab.web.access import permissions
+from collab.web.administration import browser_halves
 from collab.web.clients import CLIENTS
 from collab.web.connection import Connection
 from collab.web.identity import identify
@@ -218,6 +219,9 @@ class _Conversation:
             connection.send(operations_frame(missed))
             since += len(missed)
         room.join(connection)
+        if hello.client is not None:
+            # Plugins may have been switched while it was away.
+            connection.send(browser_halves(self._request.app, connection.base_path))
 
     async def _missed(self, since: int) -> list[StoredOperation]:
         """Operations after ``since``: all of them from memory, or some of them from the store.

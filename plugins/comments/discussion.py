@@ -139,7 +139,7 @@ class Discussion:
             await self._ranges.add(placed.id, 0, 0, thread)
 
     async def _quote(self, message: Open) -> str:
-        """The text that a new thread is about. Raises `OutOfReach`."""
+        """The text that a new thread is about. Raises `OutOfReach`, ValueError."""
         place = self._positions.set(
             "new", message.start, message.end, revision=message.revision
         )

@@ -79,7 +79,7 @@ class Cursors(Plugin):
                 self.forget(document, session)
             elif self.place(document, session, message, message.anchor):
                 self.tell_soon(document, session)
-        except (msgspec.ValidationError, OutOfReach, OutOfText) as error:
+        except (ValueError, OutOfReach) as error:
             self.log.warning("message from session %s ignored: %s", session.id, error)
 
     def place(
@@ -92,9 +92,6 @@ class Cursors(Plugin):
         now = positions.set(
             session.id, anchor, head, revision=message.revision, owner=session.client
         )
-        if max(now) > document.length:
-            positions.discard(session.id)
-            raise OutOfText(f"position {max(now)} in a document of length {document.length}")
         return now != before
 
     def tell_soon(self, document: Document, session: Session) -> None:
@@ -132,7 +129,3 @@ class Cursors(Plugin):
             else:
                 cursors.append(Cursor(session.id, session.client, session.user, anchor, head))
         return positions.revision, cursors
-
-
-class OutOfText(ValueError):
-    """A caret beyond the end of the document."""

@@ -59,7 +59,8 @@ class Mirror(Plugin):
 
     @hookimpl
     def document_opened(self, document: Document) -> None:
-        self.opened[document.id] = document.revision
+        # Told anew after a pause: what was typed meanwhile is still to be written.
+        self.opened.setdefault(document.id, document.revision)
 
     @hookimpl
     async def snapshot_saved(self, document: Document, revision: int) -> None:

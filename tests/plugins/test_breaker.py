@@ -190,3 +190,118 @@ async def test_a_writer_who_goes_while_a_plugin_is_tried_does_not_leave_it_off(
     with pytest.raises(asyncio.CancelledError):
         await writer
     assert guard.admits()
+
+
+LATE = """
+class Late(Plugin):
+    broken = True
+
+    def __init__(self):
+        self.told = []
+
+    @hookimpl
+    def document_opened(self, document):
+        self.told.append(document.id)
+
+    @hookimpl
+    async def session_joined(self, session):
+        self.told.append(session.id)
+
+    @hookimpl
+    def operation_committed(self):
+        if self.broken:
+            raise RuntimeError("no")
+"""
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+async def test_what_is_there_after_the_pause_is_told_anew(
+    tmp_path: Path, clock: Clock, by_hand: bool
+) -> None:
+    write_plugin(tmp_path, "late", LATE)
+    manager = make_manager(tmp_path, clock=clock, bounds=Bounds(failures=1, pause=5))
+    plugin = the(manager, "late")
+    one, two = FakeRoom(manager, id="one"), FakeRoom(manager, id="two")
+    gone = one.join("a")
+    one.commit(Delta().insert("a"))
+    await manager.told()
+    assert manager.health()["late"].state == "open"
+    one.leave(gone)
+    one.join("b")
+    two.join("c")
+    await manager.told()
+    assert plugin.told == ["one", "two", "a"]
+    plugin.broken = False
+    if by_hand:
+        manager.close_breaker("late")
+    else:
+        clock.now += 5
+        one.commit(Delta().insert("a"))
+    await manager.told()
+    assert manager.health()["late"].state == "closed"
+    assert sorted(plugin.told[3:]) == ["b", "c", "one", "two"]
+    assert plugin.told.index("one", 3) < plugin.told.index("b")
+    manager.close_breaker("late")
+    await manager.told()
+    assert len(plugin.told) == 7, "nothing was missed, so nothing is told anew"
+
+
+JUNK = """
+import asyncio
+
+class Trusting(Plugin):
+    @hookimpl
+    {how} message_received(self, session, data):
+        if data["wait"]:
+            await asyncio.Event().wait()
+
+    @hookimpl
+    def document_renamed(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize("how", ["def", "async def"])
+async def test_junk_that_a_visitor_sends_does_not_switch_a_plugin_off(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    source = JUNK.format(how=how)
+    write_plugin(tmp_path, "trusting", source if "async" in how else source.replace("await ", ""))
+    manager = make_manager(tmp_path, clock=clock, bounds=Bounds(failures=3, pause=5))
+    room = FakeRoom(manager)
+    ada = room.join("1")
+
+    async def send_junk(times: int) -> str:
+        for _ in range(times):
+            room.say(ada, "trusting", {})
+        await manager.told()
+        return manager.health()["trusting"].state
+
+    assert await send_junk(20) == "closed"
+    health = manager.health()["trusting"]
+    assert health.failures == 20
+    assert health.last_error == "message_received: KeyError: 'wait'"
+    line = "plugin trusting failed in message_received, told by the user ada ('Ada Lovelace')"
+    assert caplog.text.count(line) == 20
+    assert caplog.text.count("Traceback") == 1
+    clock.now += 10
+    await send_junk(2)
+    assert caplog.text.count("Traceback") == 2
+    # It decides nothing when it is the trial either: the next call does.
+    manager.loaded["trusting"].services.guard.breaker.open()
+    clock.now += 5
+    assert await send_junk(1) == "open"
+    manager.document_renamed(room.document)
+    await manager.told()
+    assert manager.health()["trusting"].state == "closed"
+
+
+async def test_a_message_that_is_cut_off_counts_towards_switching_off(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "trusting", JUNK.format(how="async def"))
+    manager = make_manager(tmp_path, bounds=Bounds(failures=2, hard=0.01))
+    room = FakeRoom(manager)
+    ada = room.join("1")
+    for _ in range(2):
+        room.say(ada, "trusting", {"wait": True})
+    await manager.told()
+    assert manager.health()["trusting"].state == "open"

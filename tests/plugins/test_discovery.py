@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from collab import Plugin
+from collab.cli import main
 from collab.plugins.manager import PluginManager
 from collab.plugins.settings import WrongSettings
+from collab.plugins.specs import HOOKS
 from collab.protocol.settings import Settings
 from tests.plugins.fake import BUNDLED, make_manager, the, write_plugin
 
@@ -64,6 +67,31 @@ def test_the_package_offers_what_a_plugin_needs_and_nothing_else() -> None:
     assert collab.Plugin is Plugin
     with pytest.raises(AttributeError, match="Plugins"):
         _ = collab.Plugins
+    assert all(hasattr(collab, name) for name in collab.__all__)
+    offered = {
+        "CollabError", "Delta", "Document", "Operation", "OutOfReach", "Server", "Session",
+    }
+    assert offered <= set(collab.__all__)
+
+
+def test_every_type_in_the_hook_reference_is_imported_from_the_package() -> None:
+    import collab
+
+    known = {"Any", "Awaitable", "Callable", "Iterable", "None"}
+    for hook in HOOKS.values():
+        named = set(re.findall(r"\b[A-Z]\w+", hook.signature)) - known
+        assert named <= set(collab.__all__), hook.name
+
+
+def test_a_new_plugin_that_hides_a_bundled_one_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plugins", "new", "presence", "--into", str(tmp_path)]) == 0
+    assert "There is a bundled plugin presence: this one takes its place." in (
+        capsys.readouterr().out
+    )
+    assert main(["plugins", "new", "absence", "--into", str(tmp_path)]) == 0
+    assert "bundled" not in capsys.readouterr().out
 
 
 def test_a_plugin_in_the_operators_folder_is_loaded(tmp_path: Path) -> None:

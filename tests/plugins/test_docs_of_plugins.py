@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from collab.web.keys import PLUGINS
 from tests.plugins.fake import FakeRoom, make_manager, until
 
 PAGE = (Path(__file__).parents[2] / "docs/plugins.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"```(?:python|js)\n(?:#|//) (\S+)\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```(?:python|js|toml)\n(?:#|//) (\S+)\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 def load(folder: Path, **settings: Any) -> PluginManager:
     manager = make_manager(folder / "my-plugins", **settings)
     assert sorted(manager.plugins) == [
-        "bookmark", "highlights", "shortlines", "tour", "wordcount",
+        "bookmark", "hello", "highlights", "shortlines", "tour", "wordcount",
     ]
     assert manager.problems == []
     return manager
@@ -48,7 +49,7 @@ def load(folder: Path, **settings: Any) -> PluginManager:
 
 async def test_the_word_count_counts(folder: Path) -> None:
     manager = load(folder)
-    assert [half.name for half in manager.browser_halves()] == ["wordcount"]
+    assert [half.name for half in manager.browser_halves()] == ["hello", "wordcount"]
     room = FakeRoom(manager, "one two")
     session = room.join("1")
     await manager.told()
@@ -73,7 +74,8 @@ async def test_the_bookmark_moves_and_is_counted(folder: Path) -> None:
     await manager.start(store=MemoryStore())
     room = FakeRoom(manager, "Hello")
     session = room.join("1")
-    for garbage in (None, {"revision": 0}, {"revision": 0, "index": 6}):
+    beyond, too_new = {"revision": 0, "index": 6}, {"revision": 1, "index": 0}
+    for garbage in (None, {"revision": 0}, beyond, too_new):
         room.say(session, "bookmark", garbage)
     room.say(session, "bookmark", {"index": 5, "revision": 0})
     await manager.told()
@@ -82,7 +84,7 @@ async def test_the_bookmark_moves_and_is_counted(folder: Path) -> None:
     plugin: Any = manager.plugins["bookmark"]
     (document,) = manager._documents.values()
     await plugin.tell(document)
-    assert session.heard("bookmark") == [{"place": [9], "revision": 1}]
+    assert session.heard("bookmark") == [{"place": 9, "revision": 1}]
     assert await plugin.state.list() == {"count": 1}
     (route,) = [one for one in manager.routes() if one.plugin == "bookmark"]
     assert route.path == "/plugins/bookmark/api/count"
@@ -107,6 +109,9 @@ async def test_the_highlights_survive_and_the_tour_leads_everywhere(folder: Path
             async with server.connect("welcome") as welcome:
                 assert welcome.text == "Write anything here."
                 marked = welcome.messages("highlights")
+                for garbage in (None, {"start": 6, "end": 99, "revision": 0}):
+                    welcome.send("highlights", garbage)
+                welcome.send("highlights", {"start": 6, "end": 8, "revision": 9})
                 welcome.send("highlights", {"start": 6, "end": 14, "revision": 0})
                 async for message in marked:
                     if {"text": "anything", "by": welcome.user.name} in message["marked"]:
@@ -147,6 +152,15 @@ async def test_the_command_prints_what_is_long_enough(
     assert capsys.readouterr().out == ""
 
 
+def run_node(folder: Path, script: str) -> str:
+    (folder / "package.json").write_text('{"type": "module"}')
+    (folder / "run.js").write_text(script)
+    run = subprocess.run(
+        ["node", "run.js"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return run.stdout
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed.")
 def test_the_browser_half_shows_what_it_is_told(folder: Path) -> None:
     script = """
@@ -160,16 +174,29 @@ def test_the_browser_half_shows_what_it_is_told(folder: Path) -> None:
       [0, 1, 2].forEach((words) => listener({ words }));
       console.log(texts.join());
     """
-    (folder / "package.json").write_text('{"type": "module"}')
-    (folder / "run.js").write_text(script)
-    run = subprocess.run(
-        ["node", "run.js"], cwd=folder, capture_output=True, text=True, check=True
-    )
-    assert run.stdout == "0 words,1 word,2 words\n"
+    assert run_node(folder, script) == "0 words,1 word,2 words\n"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed.")
+def test_the_plugin_without_a_server_half_greets(folder: Path) -> None:
+    script = """
+      import activate from "./my-plugins/hello/static/hello.js";
+      let renamed;
+      const texts = [];
+      const collab = {
+        ui: { addStatus: () => ({ setText: (text) => texts.push(text) }) },
+        user: { name: "Ada" },
+        onUser: (given) => (renamed = given),
+      };
+      activate(collab);
+      collab.user = { name: "Bob" };
+      renamed(collab.user);
+      console.log(texts.join());
+    """
+    assert run_node(folder, script) == "Hello Ada,Hello Bob\n"
 
 
 def test_the_test_passes(folder: Path) -> None:
-    (folder / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "test_wordcount.py"],
         cwd=folder,
@@ -179,7 +206,34 @@ def test_the_test_passes(folder: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.returncode == 0 and "1 passed" in run.stdout, run.stdout + run.stderr
+
+
+def test_the_package_brings_the_plugin_with_its_browser_half(folder: Path) -> None:
+    shutil.copytree(folder / "my-plugins" / "wordcount", folder / "collab_tally")
+    static = folder / "collab_tally" / "static"
+    (static / "wordcount.js").rename(static / "tally.js")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
+        cwd=folder, capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    (wheel,) = (folder / "dist").iterdir()
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(folder / "site")
+    run = subprocess.run(
+        [sys.executable, "-m", "collab", "plugins", "show", "tally"],
+        cwd=folder / "site",
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{folder / 'site'}{os.pathsep}{Path(__file__).parents[2]}",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert f"Browser half\n  {folder / 'site/collab_tally/static/tally.js'}" in run.stdout
 
 
 def test_every_promise_about_the_plugin_object_is_kept() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from collab.cli import main
 from collab.protocol.settings import Settings
 from collab.testing.server import serve
+from collab.web.keys import PLUGINS
 
 
 def settings(folder: Path, **mirror: Any) -> Settings:
@@ -33,6 +34,22 @@ async def test_what_is_written_is_in_the_folder_once_everybody_has_left(tmp_path
         assert (await server.http.delete(f"{server.url}/api/documents/{gone}")).status == 204
     assert (tmp_path / "files" / f"{id}.txt").read_text("utf-8") == "é" * 80 + "one"
     assert [file.name for file in (tmp_path / "files").iterdir()] == [f"{id}.txt"]
+
+
+async def test_what_was_typed_while_the_plugin_was_left_alone_is_written_too(
+    tmp_path: Path,
+) -> None:
+    async with serve(settings(tmp_path)) as server:
+        plugins = server.app[PLUGINS]
+        id = await server.create_document("Notes", "one")
+        async with server.connect(id) as notes:
+            await plugins.told()
+            plugins.loaded["mirror"].services.guard.breaker.open()
+            await notes.insert(0, "twenty-")
+            await notes.saved()
+            plugins.close_breaker("mirror")
+            await plugins.told()
+    assert (tmp_path / "files" / f"{id}.txt").read_text("utf-8") == "twenty-one"
 
 
 async def test_a_file_in_the_folder_is_opened(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from aiohttp import WSMessage, WSMsgType
 from collab.client.events import Change, Ended, Restart, Retry, Saved
 from collab.client.replica import Replica
 from collab.ot import Delta, document_type
+from collab.plugins.manager import PluginManager
 from collab.protocol import messages
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
@@ -35,7 +36,7 @@ from collab.storage.port import Append, DocumentRecord, Loaded, Snapshot, Storag
 from collab.testing import clock
 from collab.web.clients import CLIENTS, Clients
 from collab.web.connection import Connection
-from collab.web.keys import CONNECTIONS, ROOMS, SETTINGS
+from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
 from collab.web.socket import _Conversation
 from tests.simulation.edits import boundaries, random_edit
 from tests.simulation.world import BrokenPromiseError
@@ -245,8 +246,10 @@ class Server:
             app={
                 SETTINGS: house.settings,
                 ROOMS: self.rooms,
+                STORE: self.disk,
                 CLIENTS: Clients(b"secret" * 6),
                 CONNECTIONS: set(),
+                PLUGINS: PluginManager(house.settings),  # none are loaded
             }
         )
 
