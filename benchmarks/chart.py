@@ -12,7 +12,8 @@ def draw(results: dict[str, Any]) -> str:
     """One group of bars for each section of ``results`` that has rates."""
     bars: list[tuple[str, str, float]] = []
     for row in results.get("throughput", []):
-        bars.append(("throughput", f"{row['load']}", float(row["edits/s"])))
+        label = f"{row['server']}, {row['load']}"
+        bars.append(("throughput", label, float(row["edits/s"])))
     for row in results.get("algebra", []):
         rate = next((value for key, value in row.items() if key.endswith("/s")), None)
         if isinstance(rate, int | float):

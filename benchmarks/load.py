@@ -115,7 +115,7 @@ async def relay_throughput(server: Server, documents: int, clients: int, seconds
     await asyncio.sleep(seconds)
     took = time.perf_counter() - start
     row = {
-        "load": f"relay, {documents} × {clients}" if documents > 1 else f"relay, {clients} clients",
+        "load": f"{documents} × {clients}" if documents > 1 else f"{clients} clients",
         "edits/s": round((acknowledged - before[0]) / took),
         "deliveries/s": round((acknowledged - before[0] + delivered - before[1]) / took),
     }
@@ -292,18 +292,22 @@ async def memory(server: Server, connections: int, documents: int) -> list[Row]:
 LOADS = ((1, 2), (1, 10), (1, 50), (100, 2))
 
 
+SERVERS = {"without plugins": ("--safe-mode",), "all bundled": ()}
+
+
 def measure_throughput(seconds: float, rounds: int) -> list[Row]:
-    """Collab and the relay in turn, the median of each load."""
-    rows: dict[str, list[Row]] = {}
+    """Collab without plugins and with all bundled ones, and the relay, in turn: medians."""
+    rows: dict[tuple[str, str], list[Row]] = {}
     for _ in range(rounds):
-        with collab() as server:
-            for documents, clients in LOADS:
-                row = run(throughput(server, documents, clients, seconds))
-                rows.setdefault(row["load"], []).append(row)
+        for name, arguments in SERVERS.items():
+            with collab(*arguments) as server:
+                for documents, clients in LOADS:
+                    row = run(throughput(server, documents, clients, seconds))
+                    rows.setdefault((name, row["load"]), []).append({"server": name, **row})
         with relay() as server:
             for documents, clients in LOADS:
                 row = run(relay_throughput(server, documents, clients, seconds))
-                rows.setdefault(row["load"], []).append(row)
+                rows.setdefault(("relay", row["load"]), []).append({"server": "relay", **row})
     return [_median(found) for found in rows.values()]
 
 

@@ -25,6 +25,8 @@ async def relay(request: web.Request) -> web.WebSocketResponse:
                 for other in room:
                     if other is not socket:
                         await other.send_str("x")
+    except ConnectionError:
+        pass  # somebody left while the load ended
     finally:
         room.discard(socket)
     return socket
