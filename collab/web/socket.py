@@ -11,7 +11,7 @@ import logging
 
 import msgspec
 from aiohttp import WSMsgType, web
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
@@ -26,7 +26,6 @@ from collab.web.clients import CLIENTS
 from collab.web.connection import Connection
 from collab.web.identity import identify
 from collab.web.keys import CONNECTIONS, ROOMS, SETTINGS, STORE
-from collab.web.origin import check_origin
 from collab.web.proxies import base_path
 
 log = logging.getLogger(__name__)
@@ -65,7 +64,6 @@ class Pace:
 async def open_socket(request: web.Request) -> web.WebSocketResponse:
     """``GET /api/documents/{id}/socket``. Raises `CollabError` before the upgrade."""
     settings = request.app[SETTINGS]
-    check_origin(request, settings)
     limits = settings.limits
     rooms = request.app[ROOMS]
     connections = request.app[CONNECTIONS]
@@ -180,6 +178,15 @@ class _Conversation:
         if since is not None and since < 0:
             raise CollabError(errors.BAD_REVISION)
         connection.client = client
+        content: Raw | UnsetType = UNSET
+        operations: list[messages.Committed] | UnsetType = UNSET
+        if since is None:
+            since, encoded = await room.encoded()
+            content = Raw(encoded)
+        else:
+            missed = await self._missed(since)
+            operations = [committed_message(one) for one in missed]
+            since += len(missed)
         welcome = messages.Welcome(
             protocol=messages.VERSION,
             session=connection.id,
@@ -193,23 +200,16 @@ class _Conversation:
             },
             user=connection.user,
             permissions=sorted(connection.permissions),
-            revision=room.revision,
+            revision=since,
             sequence=room.last_sequence(client),
             limits={
                 "message_size": self._limits.message_size,
                 "operation_size": self._limits.operation_size,
                 "document_size": self._limits.document_size,
             },
+            content=content,
+            operations=operations,
         )
-        if since is None:
-            since, content = await room.encoded()
-            welcome.content = Raw(content)
-        else:
-            missed = await self._missed(since)
-            welcome.operations = [committed_message(one) for one in missed]
-            since += len(missed)
-        welcome.revision = since
-        welcome.sequence = room.last_sequence(client)
         connection.send(Frame(messages.encode(welcome)))
         # Without a pause between the last look and the join, nothing can come between them.
         while since < room.revision:

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from collab import Plugin, hookimpl
 from collab.plugins.document import Document
 from collab.plugins.offers import Format
+from collab.plugins.pace import Pace
 from collab.protocol.messages import User
 from collab.rooms.port import Session
 
 from .conversation import Conversation
 from .mentions import find
-from .pace import Pace
 from .texts import Unfit, clean
 from .transcript import transcript
 from .wire import Delete, Edit, FromBrowser, Message, Older, Post, WhoIsThere

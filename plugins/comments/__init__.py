@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from collab import Plugin, hookimpl
 from collab.plugins.document import Document
 from collab.plugins.offers import Format, Imported
+from collab.plugins.pace import Pace
 from collab.plugins.ranges import Range
 from collab.rooms.port import Session
 
@@ -21,7 +22,6 @@ from .annotated import annotated
 from .discussion import Discussion, Refused
 from .earlier import earlier
 from .importing import ARRIVED, read
-from .pace import Pace
 from .parcels import parcels
 from .returning import Returning
 from .texts import Unfit, clean

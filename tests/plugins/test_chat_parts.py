@@ -6,11 +6,11 @@ import msgspec
 import pytest
 from collab.plugins.chat.conversation import KNOWN, PAGE, Conversation
 from collab.plugins.chat.mentions import MOST, find
-from collab.plugins.chat.pace import PRUNE, Pace
 from collab.plugins.chat.texts import Unfit, clean
 from collab.plugins.chat.transcript import transcript
 from collab.plugins.chat.wire import Mention, Message
 
+from collab.plugins.pace import PRUNE, Pace
 from collab.plugins.state import State
 from collab.protocol.messages import User
 from collab.storage.memory import MemoryStore

@@ -1,4 +1,4 @@
-"""How fast one person may write comments."""
+"""How fast one person may do something: a token bucket for each, for plugins to use."""
 
 from __future__ import annotations
 
