@@ -8,7 +8,8 @@ looks at the clock and nothing else.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from collab.plugins.guard import HARMLESS, CutOff, Guard
@@ -31,25 +32,15 @@ class Pending(NamedTuple):
 class Implementation:
     """One plugin's implementation of one hook."""
 
-    __slots__ = ("_function", "_pick", "guard", "hook")
+    __slots__ = ("begin", "guard", "hook")
 
     def __init__(
         self, hook: Hook, guard: Guard, function: Callable[..., Any], arguments: tuple[str, ...]
     ) -> None:
         self.hook = hook
         self.guard = guard
-        self._function = function
-        self._pick = (
-            None
-            if arguments == hook.arguments
-            else tuple(hook.arguments.index(name) for name in arguments)
-        )
-
-    def begin(self, arguments: tuple[Any, ...]) -> Any:
-        """Call it with all of the hook's arguments; of which it gets those it names."""
-        if self._pick is None:
-            return self._function(*arguments)
-        return self._function(*[arguments[index] for index in self._pick])
+        self.begin = _taking(function, [hook.arguments.index(name) for name in arguments])
+        """Calls it with all of the hook's arguments, of which it gets those it names."""
 
     def tell(self, arguments: tuple[Any, ...]) -> Pending | None:
         """Call it for its effect, failures contained.
@@ -59,7 +50,8 @@ class Implementation:
         guard = self.guard
         if not guard.admits():
             return None
-        began = guard.clock()
+        clock = guard.clock
+        began = clock()
         try:
             result = self.begin(arguments)
             if result is not None and inspect.isawaitable(result):
@@ -67,7 +59,7 @@ class Implementation:
         except HARMLESS as error:
             self.raised(error, arguments, guard.clock() - began)
             return None
-        seconds = guard.clock() - began
+        seconds = clock() - began
         if seconds > self.hook.budget:
             guard.failed(self.hook.name, _blocked(seconds), seconds)
         else:
@@ -117,6 +109,19 @@ class Implementation:
             return None
         guard.finished(name, guard.clock() - began)
         return answer
+
+
+def _taking(
+    function: Callable[..., Any], indices: Sequence[int]
+) -> Callable[[tuple[Any, ...]], Any]:
+    """``function``, handed of what it is called with only what is at ``indices``."""
+    if not indices:
+        return lambda _: function()
+    if len(indices) == 1:
+        only = indices[0]
+        return lambda given: function(given[only])
+    pick = itemgetter(*indices)
+    return lambda given: function(*pick(given))
 
 
 def _blocked(seconds: float) -> CutOff:

@@ -89,7 +89,7 @@ class Guard:
 
     def admits(self) -> bool:
         """Whether the plugin may be called now. Who is let through calls `finished` or `failed`."""
-        if self.breaker.admits():
+        if self.breaker.state == "closed" or self.breaker.admits():
             self.calls += 1
             return True
         self.skipped += 1

@@ -16,16 +16,20 @@ SLICE = 0.005
 """Seconds of calls at once; then the event loop has its turn."""
 
 
+_Call = tuple[str, Implementation, tuple[Any, ...]]
+"""The id of the document it is about, whom to call, and with what."""
+
+
 class _Lane:
-    """What waits for one plugin about one document; its calls are made one after the other."""
+    """What waits for one plugin about one document while a call about it is being awaited."""
 
     __slots__ = ("calls", "cut", "document", "task", "timer")
 
     def __init__(self, document: str) -> None:
         self.document = document
-        self.calls: deque[tuple[Implementation, tuple[Any, ...]]] = deque()
+        self.calls: deque[_Call] = deque()
         self.task: asyncio.Task[None] | None = None
-        """Who makes the calls; None while they are synchronous."""
+        """Who makes the calls."""
         self.timer: asyncio.TimerHandle | None = None
         """What cuts off the call that is under way."""
         self.cut = False
@@ -36,39 +40,35 @@ class Queue:
     """The calls that wait for one plugin, in order for each document.
 
     Documents don't wait for each other. Whoever pushes goes on at once: the calls are made in
-    later turns of the event loop. As long as they are synchronous that takes no task; a
-    coroutine that never has to wait takes no further turn.
+    later turns of the event loop. As long as they are synchronous they stand in one line and
+    take no task; a coroutine that never has to wait takes no further turn.
     """
 
     def __init__(self, guard: Guard, limit: int = LIMIT) -> None:
         self.waiting = 0
         self._guard = guard
         self._limit = limit
+        self._calls: deque[_Call] = deque()
         self._lanes: dict[str, _Lane] = {}
-        self._ready: deque[_Lane] = deque()
-        """Lanes whose calls are made in the next turn, all in one."""
+        """By document id; only where a call is being awaited."""
         self._scheduled = False
         self._empty = asyncio.Event()
         self._empty.set()
 
     def push(self, document: str, implementation: Implementation, *arguments: Any) -> None:
-        """Put a call in the document's lane."""
+        """Have a call made, after those about the same document that were pushed before."""
         guard = self._guard
-        if guard.breaker.refuses:
+        if guard.breaker.state != "closed" and guard.breaker.refuses:
             guard.skipped += 1
             return
         if self.waiting >= self._limit:
             guard.flooded(self.waiting + 1, implementation.hook.name)
             self._drop()
             return
-        lane = self._lanes.get(document)
-        if lane is None:
-            lane = self._lanes[document] = _Lane(document)
-            self._ready.append(lane)
-            if not self._scheduled:
-                self._schedule()
-        lane.calls.append((implementation, arguments))
+        self._calls.append((document, implementation, arguments))
         self.waiting += 1
+        if not self._scheduled:
+            self._schedule()
 
     async def drain(self) -> None:
         """Return when nothing waits."""
@@ -84,6 +84,7 @@ class Queue:
                 lane.task.cancel()
 
     def _drop(self) -> None:
+        self._calls.clear()
         for lane in self._lanes.values():
             lane.calls.clear()
         self.waiting = 0
@@ -94,35 +95,39 @@ class Queue:
         asyncio.get_running_loop().call_soon(self._run)
 
     def _run(self) -> None:
-        """Make the calls of all lanes that are ready, one lane after the other.
+        """Make the calls that stand in line, until it is time for others.
 
-        Where a call has to be awaited, a task makes the lane's calls from there on.
+        Those about a document whose lane is busy go there; where a call has to be awaited,
+        a task makes it, and the document's calls from there on.
         """
         self._scheduled = False
-        ready = self._ready
+        calls, lanes = self._calls, self._lanes
         clock = self._guard.clock
         until = clock() + SLICE
         try:
-            while ready:
-                lane = ready.popleft()
-                pending = self._advance(lane, until)
+            while calls:
+                document, implementation, arguments = call = calls.popleft()
+                if document in lanes:
+                    lanes[document].calls.append(call)
+                    continue
+                self.waiting -= 1
+                pending = implementation.tell(arguments)
                 if pending is not None:
+                    lane = lanes[document] = _Lane(document)
                     self._follow(lane, pending)
-                elif lane.calls:
-                    ready.append(lane)
-                else:
-                    self._done(lane)
                 if clock() >= until:
                     break
         finally:
-            if ready:
+            if calls:
                 self._schedule()
+            elif not lanes:
+                self._empty.set()
 
     def _advance(self, lane: _Lane, until: float) -> Pending | None:
-        """Make calls until one has to be awaited, none waits, or it is ``until``."""
+        """Make a lane's calls until one has to be awaited, none waits, or it is ``until``."""
         clock = self._guard.clock
         while lane.calls:
-            implementation, arguments = lane.calls.popleft()
+            _, implementation, arguments = lane.calls.popleft()
             self.waiting -= 1
             pending = implementation.tell(arguments)
             if pending is not None:
@@ -213,5 +218,5 @@ class Queue:
     def _done(self, lane: _Lane) -> None:
         lane.task = None
         del self._lanes[lane.document]
-        if not self._lanes:
+        if not self._lanes and not self._calls:
             self._empty.set()
