@@ -4,6 +4,9 @@
 ``memory``    the twin in memory
 ``log``       the store in a database; ``database`` runs its transactions, ``sqlite`` on SQLite
 ``tables``    the tables; ``migrate`` makes them
+``whole``     everything that is kept of a document, out and in; ``rows`` of plugins' tables
+``backup``    the file that holds it
+``plugin_tables``  those that plugins have of their own; ``runs`` bounds what is done with them
 """
 
 from __future__ import annotations
@@ -25,4 +28,8 @@ async def open_store(settings: Settings) -> Store:
     Raises `collab.storage.port.DatabaseUnusable` with a sentence for the operator.
     """
     await _migrate(settings)
-    return DatabaseStore(await SqliteDatabase.open(prepare_place(settings), settings.durability))
+    store = DatabaseStore(
+        await SqliteDatabase.open(prepare_place(settings), settings.durability)
+    )
+    await store.recover()
+    return store

@@ -7,7 +7,7 @@ database that has a cheaper way to run one (`collab.storage.sqlite`) can take it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Select, Table, bindparam, delete, func, insert, select
@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import UpdateBase
 
-from collab.storage.port import Append, StorageError
+from collab.storage.port import Append, StorageError, Violation
+from collab.storage.runs import EngineRuns, Runs
 from collab.storage.tables import clients, operations, plugin_document_state, snapshots
 
 T = TypeVar("T")
@@ -44,15 +45,14 @@ _REMOVE_STATE = (
 )
 
 
-class Violation(Exception):
-    """A key was taken, or a row is missing that others refer to; nothing was written."""
-
-
 class Step(NamedTuple):
-    """A statement, and a mapping of its parameters for every time that it runs (at least one)."""
+    """A statement, and a mapping of its parameters for every time that it runs (at least one).
+
+    An iterator's are made while the transaction runs, so that many need not all be there.
+    """
 
     statement: UpdateBase
-    rows: Sequence[Mapping[str, Any]]
+    rows: Iterable[Mapping[str, Any]]
 
 
 class Query(NamedTuple):
@@ -72,6 +72,8 @@ class Database:
     def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
         self._writer = writer
         self._reader = reader
+        self.runs: Runs = EngineRuns(writer, reader)
+        """How what plugins want of their own tables is run."""
         self._running: set[asyncio.Task[Any]] = set()
 
     async def close(self) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 from collab.storage import statements
 from collab.storage.cursors import cursor_after, read_cursor
-from collab.storage.database import Database, Query, Step, Violation
+from collab.storage.database import Database, Query, Step
 from collab.storage.packing import pack, unpack
+from collab.storage.plugin_tables import PluginTables
 from collab.storage.port import (
     Append,
+    Belongings,
     Conflict,
     DocumentRecord,
     Loaded,
@@ -18,8 +20,10 @@ from collab.storage.port import (
     Snapshot,
     StorageError,
     StoredOperation,
+    Violation,
 )
 from collab.storage.tables import plugin_document_state, plugin_state, snapshots
+from collab.storage.whole import read_belongings, remove_unfinished, write_whole
 
 _PAGE = 256
 """Operations that are read at once while streaming a log."""
@@ -33,6 +37,7 @@ class DatabaseStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.tables = PluginTables(database.runs)
         self._upsert_snapshot = database.upsert(snapshots)
         self._state = statements.StateStatements(database, plugin_state)
         self._document_state = statements.StateStatements(database, plugin_document_state)
@@ -40,25 +45,20 @@ class DatabaseStore:
     async def close(self) -> None:
         await self._database.close()
 
+    async def recover(self) -> None:
+        """Remove what a server that ended left half done; for whoever opens the store."""
+        await remove_unfinished(self._database)
+
     async def create(self, document: DocumentRecord, content: bytes) -> None:
         encoding, kept = await pack(content)
-        row = {
-            "id": document.id,
-            "title": document.title,
-            "title_folded": document.title.casefold(),
-            "type": document.type,
-            "epoch": document.epoch,
-            "created": document.created,
-            "updated": document.updated,
-        }
+        row = statements.new_row(document)
         first = {"document": document.id, "revision": 0, "encoding": encoding, "content": kept}
         try:
             await self._database.commit(
                 [Step(statements.CREATE, [row]), Step(self._upsert_snapshot, [first])]
             )
         except Violation:
-            message = f"There is a document {document.id} already."
-            raise Conflict(document.id, message) from None
+            raise _taken(document.id) from None
 
     async def document(self, id: str) -> DocumentRecord | None:
         [found] = await self._database.read([Query(statements.ONE, {"document": id})])
@@ -146,6 +146,17 @@ class DatabaseStore:
                 return
             since = found[-1][0]
 
+    async def belongings(self, id: str) -> Belongings | None:
+        return await read_belongings(self._database, self.tables, id)
+
+    async def restore(
+        self,
+        belongings: Belongings,
+        operations: Sequence[StoredOperation],
+        snapshots: Sequence[Snapshot],
+    ) -> None:
+        await write_whole(self._database, self.tables, belongings, operations, snapshots)
+
     async def save_snapshot(self, id: str, snapshot: Snapshot) -> None:
         encoding, kept = await pack(snapshot.content)
         row = {
@@ -180,8 +191,10 @@ class DatabaseStore:
         else:
             await self._commit_for(document, [Step(state.set, [row | {"document": document}])])
 
-    async def list_state(self, plugin: str, document: str | None) -> dict[str, bytes]:
-        parameters = {"owner": plugin, "of": document}
+    async def list_state(
+        self, plugin: str, document: str | None, prefix: str = ""
+    ) -> dict[str, bytes]:
+        parameters = {"owner": plugin, "of": document, "prefix": prefix, "size": len(prefix)}
         [found] = await self._database.read([Query(self._state_of(document).list, parameters)])
         return {row[0]: row[1] for row in found}
 
@@ -229,6 +242,10 @@ def _check_order(append: Append) -> None:
 
 def _sent_before(document: str, operation: StoredOperation) -> Conflict:
     return Conflict(document, f"Client {operation.client} has sent {operation.sequence} before.")
+
+
+def _taken(document: str) -> Conflict:
+    return Conflict(document, f"There is a document {document} already.")
 
 
 def _gone(document: str) -> Conflict:

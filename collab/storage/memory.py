@@ -7,15 +7,23 @@ from collections.abc import AsyncIterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from collab.storage import rows
 from collab.storage.cursors import cursor_after, read_cursor
+from collab.storage.memory_tables import MemoryRuns
+from collab.storage.plugin_tables import PluginTables
 from collab.storage.port import (
     Append,
+    Belongings,
     Conflict,
     DocumentRecord,
+    Kept,
     Loaded,
     Page,
+    Sent,
     Snapshot,
     StoredOperation,
+    TableStep,
+    Violation,
 )
 
 
@@ -27,14 +35,23 @@ class _Kept(Struct):
     operations: list[StoredOperation]
     clients: dict[str, tuple[int, int]]
     state: dict[tuple[str, str], bytes]
+    begins: int = 0
+    """The revision that the first operation follows."""
+
+    def log(self, since: int, until: int | None) -> list[StoredOperation]:
+        """The operations after ``since`` up to and with ``until`` (None: all of them)."""
+        stop = None if until is None else max(until - self.begins, 0)
+        return self.operations[max(since - self.begins, 0) : stop]
 
 
 class MemoryStore:
-    """A `Store` whose disk is a dictionary. It keeps every operation since revision 0."""
+    """A `Store` whose disk is a dictionary. It keeps every operation that it was given."""
 
     def __init__(self) -> None:
         self._documents: dict[str, _Kept] = {}
         self._state: dict[tuple[str, str], bytes] = {}
+        self._runs = MemoryRuns(lambda: [kept.record for kept in self._documents.values()])
+        self.tables = PluginTables(self._runs)
 
     async def close(self) -> None:
         """Nothing is held but memory; what was stored stays readable."""
@@ -44,6 +61,7 @@ class MemoryStore:
             raise Conflict(document.id, f"There is a document {document.id} already.")
         record = replace(document, revision=0)
         self._documents[document.id] = _Kept(record, {0: content}, [], {}, {})
+        await self._runs.created(record)
 
     async def document(self, id: str) -> DocumentRecord | None:
         kept = self._documents.get(id)
@@ -74,7 +92,9 @@ class MemoryStore:
         return kept.record
 
     async def delete(self, id: str) -> bool:
-        return self._documents.pop(id, None) is not None
+        there = self._documents.pop(id, None) is not None
+        await self._runs.deleted(id)
+        return there
 
     async def append(self, appends: Sequence[Append]) -> None:
         heads: dict[str, int] = {}
@@ -119,18 +139,68 @@ class MemoryStore:
             return None
         head = kept.record.revision
         wanted = head if revision is None else revision
-        if not 0 <= wanted <= head:
+        if not kept.begins <= wanted <= head:
             raise ValueError(f"Document {id} has no revision {wanted}: it is at {head}.")
         start = max(known for known in kept.snapshots if known <= wanted)
         snapshot = Snapshot(start, kept.snapshots[start])
-        return Loaded(kept.record, snapshot, kept.operations[start:wanted])
+        return Loaded(kept.record, snapshot, kept.log(start, wanted))
 
     async def operations(
         self, id: str, since: int, until: int | None = None
     ) -> AsyncIterator[StoredOperation]:
         kept = self._documents.get(id)
-        for operation in kept.operations[max(since, 0) : until] if kept else ():
+        for operation in kept.log(since, until) if kept else ():
             yield operation
+
+    async def belongings(self, id: str) -> Belongings | None:
+        of = {"document": id}
+        found = [
+            rows.read(plugin, one, await self.tables.read(plugin, rows.query(one), of))
+            for plugin, some in (await self.tables.of_documents()).items()
+            for one in some
+        ]
+        kept = self._documents.get(id)
+        if kept is None:
+            return None
+        return Belongings(
+            kept.record,
+            Snapshot(kept.begins, kept.snapshots[kept.begins]),
+            [Sent(client, *last) for client, last in sorted(kept.clients.items())],
+            [Kept(*key, value) for key, value in sorted(kept.state.items())],
+            [one for one in found if one.rows],
+        )
+
+    async def restore(
+        self,
+        belongings: Belongings,
+        operations: Sequence[StoredOperation],
+        snapshots: Sequence[Snapshot],
+    ) -> None:
+        document, first = belongings.document, belongings.snapshot
+        fit = rows.fitting(belongings.tables, await self.tables.of_documents())
+        if document.id in self._documents:
+            raise Conflict(document.id, f"There is a document {document.id} already.")
+        try:
+            await self._runs.created(document)
+        except Violation:  # somebody else restores it
+            raise Conflict(document.id, f"There is a document {document.id} already.") from None
+        try:
+            for one in fit:
+                step = TableStep(rows.statement(one), rows.parameters(one, document.id))
+                await self.tables.write(one.plugin, [step])
+        except BaseException as error:
+            await self._runs.deleted(document.id)
+            if isinstance(error, Violation):
+                raise rows.not_beside(error) from None
+            raise
+        self._documents[document.id] = _Kept(
+            replace(document, revision=first.revision + len(operations)),
+            {one.revision: one.content for one in (*snapshots, first)},
+            list(operations),
+            {one.client: (one.sequence, one.revision) for one in belongings.clients},
+            {(one.plugin, one.key): one.value for one in belongings.state if one.value is not None},
+            first.revision,
+        )
 
     async def save_snapshot(self, id: str, snapshot: Snapshot) -> None:
         self._kept(id).snapshots[snapshot.revision] = snapshot.content
@@ -155,14 +225,20 @@ class MemoryStore:
         else:
             state[plugin, key] = value
 
-    async def list_state(self, plugin: str, document: str | None) -> dict[str, bytes]:
+    async def list_state(
+        self, plugin: str, document: str | None, prefix: str = ""
+    ) -> dict[str, bytes]:
         if document is None:
             state = self._state
         elif document in self._documents:
             state = self._documents[document].state
         else:
             return {}
-        return {key: state[owner, key] for owner, key in sorted(state) if owner == plugin}
+        return {
+            key: state[owner, key]
+            for owner, key in sorted(state)
+            if owner == plugin and key.startswith(prefix)
+        }
 
     def _kept(self, id: str) -> _Kept:
         if id not in self._documents:

@@ -7,8 +7,9 @@ Adapters: `collab.storage.memory.MemoryStore` (the twin that tests run on) and
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -26,6 +27,18 @@ class Conflict(StorageError):
     def __init__(self, document: str, message: str) -> None:
         self.document = document
         super().__init__(message)
+
+
+class Unfit(StorageError):
+    """What a plugin kept in tables of its own can't be put into those there are."""
+
+
+class Violation(StorageError):
+    """A key was taken, or a row is missing that others refer to; nothing was written."""
+
+
+class TablesUnusable(StorageError):
+    """A plugin's own tables can't be used; the words say why, and what to do."""
 
 
 class DatabaseUnusable(StorageError):
@@ -95,6 +108,39 @@ class Loaded(Struct, frozen=True):
     operations: Sequence[StoredOperation]
 
 
+class Sent(Struct, frozen=True):
+    """What deduplicates: a client's last committed sequence number, and its revision."""
+
+    client: str
+    sequence: int
+    revision: int
+
+
+Value = None | int | float | str | bytes
+"""What a column of a plugin's own table holds, as the database gives it."""
+
+
+class Rows(Struct, frozen=True):
+    """A document's rows in a plugin's own table, without the column that names the document."""
+
+    plugin: str
+    table: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Value]]
+
+
+class Belongings(Struct, frozen=True):
+    """Everything that is kept of a document but its operations, as of one moment."""
+
+    document: DocumentRecord
+    snapshot: Snapshot
+    """The oldest one: the log begins after it."""
+    clients: Sequence[Sent]
+    state: Sequence[Kept]
+    tables: Sequence[Rows]
+    """In the order in which rows can be written: what others refer to comes first."""
+
+
 class Page(Struct, frozen=True):
     """Some documents, and the cursor that asks for the next ones (None: there are no more)."""
 
@@ -102,8 +148,53 @@ class Page(Struct, frozen=True):
     next: str | None
 
 
+class TableStep(NamedTuple):
+    """A statement on a plugin's table (SQLAlchemy's INSERT, UPDATE or DELETE)."""
+
+    statement: Any
+    rows: Sequence[Mapping[str, Any]] | None = None
+    """The parameters of every time that it runs; None: it runs once and takes none."""
+
+
+class Tables(Protocol):
+    """The tables that plugins have of their own. Statements are those of SQLAlchemy.
+
+    What a plugin asks for ends in bounded time, and holds up nobody else's reads.
+    """
+
+    async def migrate(self, plugin: str, folder: Path) -> Sequence[str]:
+        """Take the migrations in ``folder`` that are missing; the names of those taken.
+
+        A step that fails is undone, and so is one that touches a table whose name does not
+        begin with the plugin's and ``_``. Raises `TablesUnusable`.
+        """
+
+    async def read(
+        self, plugin: str, statement: Any, parameters: Mapping[str, Any]
+    ) -> Sequence[Any]:
+        """The rows of a SELECT, each a named tuple. Raises `StorageError`, TypeError."""
+
+    async def write(self, plugin: str, steps: Sequence[TableStep]) -> list[int]:
+        """Run statements in one transaction; how many rows each has changed.
+
+        On disk when it returns. Raises `Violation` (nothing was written), ValueError for a table
+        that is not the plugin's, TypeError, or `StorageError` when the outcome is not known.
+        """
+
+    async def of_documents(self) -> dict[str, list[Any]]:
+        """The tables whose rows belong to documents, by plugin, as SQLAlchemy's ``Table``.
+
+        These have a column ``document`` that refers to ``documents.id``; those that others
+        refer to come first. Read from the database, so plugins that are off are among them.
+        """
+
+
 class Store(Protocol):
     """The durable log. Every coroutine that changes something returns once it is on disk."""
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of plugins."""
 
     async def close(self) -> None:
         """Let go of every connection, the log checkpointed."""
@@ -164,6 +255,23 @@ class Store(Protocol):
         may be among them.
         """
 
+    async def belongings(self, id: str) -> Belongings | None:
+        """Everything that is kept of a document but its operations; None when there is none."""
+
+    async def restore(
+        self,
+        belongings: Belongings,
+        operations: Sequence[StoredOperation],
+        snapshots: Sequence[Snapshot],
+    ) -> None:
+        """Make a document of what `belongings` and `operations` gave: all of it, or none.
+
+        ``operations`` are consecutive and follow the belongings' snapshot; ``snapshots`` are
+        further ones, so that opening the document reads less. Until it is whole, there is no
+        such document; others save theirs meanwhile. Raises `Conflict` if the id is taken, and
+        `Unfit` for rows that can't be put into the tables there are; nothing is left then.
+        """
+
     async def save_snapshot(self, id: str, snapshot: Snapshot) -> None:
         """Keep the content of a committed revision, so that opening it reads less.
 
@@ -187,5 +295,7 @@ class Store(Protocol):
         Raises `Conflict` when the document is gone.
         """
 
-    async def list_state(self, plugin: str, document: str | None) -> dict[str, bytes]:
-        """Every key and value that a plugin keeps, sorted by key."""
+    async def list_state(
+        self, plugin: str, document: str | None, prefix: str = ""
+    ) -> dict[str, bytes]:
+        """The keys that begin with ``prefix`` and their values that a plugin keeps, sorted."""

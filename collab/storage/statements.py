@@ -5,10 +5,19 @@ Made once: a database that compiles statements by itself knows them again by the
 
 from __future__ import annotations
 
-from sqlalchemy import Table, and_, bindparam, delete, func, insert, or_, select, update
+from typing import Any
+
+from sqlalchemy import Integer, Table, and_, bindparam, delete, func, insert, or_, select, update
 
 from collab.storage.database import Database
+from collab.storage.port import DocumentRecord
 from collab.storage.tables import clients, documents, operations, snapshots
+
+HIDDEN = ""
+"""The epoch of a document that is being written (`collab.storage.whole`): nobody sees it yet."""
+
+_shown = documents.c.epoch != HIDDEN
+_hidden = documents.c.epoch == HIDDEN
 
 _last_operation = (
     select(func.max(operations.c.revision))
@@ -29,7 +38,7 @@ _RECORD = select(
     func.coalesce(_last_operation, _last_snapshot).label("revision"),
     documents.c.created,
     documents.c.updated,
-)
+).where(_shown)
 ONE = _RECORD.where(documents.c.id == bindparam("document"))
 _LIST = _RECORD.order_by(documents.c.updated.desc(), documents.c.id).limit(bindparam("limit"))
 _FURTHER = or_(
@@ -83,13 +92,34 @@ RENAME = (
     .where(documents.c.id == bindparam("document"))
     .values(title=bindparam("new"), title_folded=bindparam("folded"))
 )
-DELETE = delete(documents).where(documents.c.id == bindparam("document"))
+DELETE = delete(documents).where(documents.c.id == bindparam("document")).where(_shown)
+SHOW = (
+    update(documents)
+    .where(documents.c.id == bindparam("document"))
+    .where(_hidden)
+    .values(epoch=bindparam("shown"))
+)
+ABANDON = delete(documents).where(documents.c.id == bindparam("document")).where(_hidden)
+DELETE_HIDDEN = delete(documents).where(_hidden)
 TOUCH = (
     update(documents)
     .where(documents.c.id == bindparam("document"))
     .where(documents.c.updated < bindparam("time"))
     .values(updated=bindparam("time"))
 )
+
+
+def new_row(document: DocumentRecord) -> dict[str, Any]:
+    """The parameters of `CREATE`."""
+    return {
+        "id": document.id,
+        "title": document.title,
+        "title_folded": document.title.casefold(),
+        "type": document.type,
+        "epoch": document.epoch,
+        "created": document.created,
+        "updated": document.updated,
+    }
 
 
 class StateStatements:
@@ -101,6 +131,9 @@ class StateStatements:
             mine = and_(mine, table.c.document == bindparam("of"))
         this = and_(mine, table.c.key == bindparam("this"))
         self.get = select(table.c.value).where(this)
-        self.list = select(table.c.key, table.c.value).where(mine).order_by(table.c.key)
+        # Not LIKE, which finds capitals too, nor a range, which depends on the collation.
+        begins = func.substr(table.c.key, 1, bindparam("size", type_=Integer))
+        named = and_(mine, begins == bindparam("prefix"))
+        self.list = select(table.c.key, table.c.value).where(named).order_by(table.c.key)
         self.set = database.upsert(table)
         self.remove = delete(table).where(this)

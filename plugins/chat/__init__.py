@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from typing import Annotated, Any
 
@@ -21,10 +22,30 @@ from .conversation import Conversation
 from .mentions import find
 from .texts import Unfit, clean
 from .transcript import transcript
-from .wire import Delete, Edit, FromBrowser, Message, Older, Post, WhoIsThere
+from .wire import (
+    Delete,
+    Edit,
+    FromBrowser,
+    FromPlugin,
+    Mention,
+    Message,
+    Older,
+    Post,
+    Posted,
+    WhoIsThere,
+)
 
 READING = (5.0, 20)
 """Pages per second, and at once, that one person may look through."""
+
+PLUGIN = "plugin:"
+"""What the ids of plugins that post begin with; no person has such a one."""
+
+NAME_LENGTH = 64
+"""UTF-16 code units in a plugin's name at most."""
+
+COLOR = "#512da8"
+"""Of the messages that plugins post."""
 
 
 class Refused(Exception):
@@ -49,10 +70,6 @@ class Chat(Plugin):
 
     clock = staticmethod(time.time)
 
-    def __init__(self) -> None:
-        self.conversations: dict[str, Conversation] = {}
-        """By document id, of those that are open."""
-
     @hookimpl
     def server_started(self) -> None:
         self.writing = Pace(self.settings.rate, self.settings.burst, time.monotonic)
@@ -71,10 +88,6 @@ class Chat(Plugin):
                 "longest": self.settings.longest,
             },
         )
-
-    @hookimpl
-    def document_closed(self, document: Document) -> None:
-        self.conversations.pop(document.id, None)
 
     @hookimpl
     async def message_received(self, document: Document, session: Session, data: Any) -> None:
@@ -108,6 +121,25 @@ class Chat(Plugin):
             )
 
     @hookimpl
+    async def published(
+        self, topic: str, sender: str, data: Any, document: Document | None
+    ) -> None:
+        """Let another plugin take part, under an id that says which one it is."""
+        if topic != "chat.post" or document is None:
+            return
+        try:
+            said = msgspec.convert(data, FromPlugin)
+            text = clean(said.text, self.settings.longest)
+            name = clean(said.name or sender, NAME_LENGTH).replace("\n", " ")
+            if self.writing.take((sender, document.id)):
+                raise Refused("That was too fast.")
+        except (msgspec.ValidationError, Unfit, Refused) as error:
+            self.log.warning("what the plugin %s posts is ignored: %s", sender, error)
+            return
+        author = User(PLUGIN + sender, name, COLOR)
+        await self.keep(document, author, text, secrets.token_urlsafe(9))
+
+    @hookimpl
     def exporters(self) -> list[Format]:
         return [
             Format("chat", "Chat", "txt", "text/plain", self.export_text),
@@ -117,19 +149,23 @@ class Chat(Plugin):
     async def post(self, document: Document, session: Session, post: Post) -> None:
         """Keep a message and show it to everybody."""
         text = self.admit(session, post.text)
+        message, new = await self.keep(document, session.user, text, post.key)
+        if not new:
+            await self.send(document, session, {"kind": "posted", "message": message})
+
+    async def keep(
+        self, document: Document, author: User, text: str, key: str
+    ) -> tuple[Message, bool]:
+        """Keep a message, and if it is new, show it to everybody and tell other plugins."""
         conversation = self.conversation(document)
         message, new = await conversation.add(
-            session.user,
-            text,
-            find(text, await self.people(document)),
-            post.key,
-            self.clock(),
+            author, text, await self.mentions(document, text), key, self.clock()
         )
-        told: dict[str, Any] = {"kind": "posted", "message": message}
         if new:
-            await self.broadcast(document, told)
-        else:
-            await self.send(document, session, told)
+            await self.broadcast(document, {"kind": "posted", "message": message})
+            posted = Posted(message.id, author, text, message.mentions, message.time)
+            await self.publish("chat.posted", posted, document)
+        return message, new
 
     async def change(
         self, document: Document, session: Session, id: int, text: str | None
@@ -145,7 +181,7 @@ class Chat(Plugin):
             changed = Message(message.id, message.author, message.time, message.key, deleted=True)
         else:
             text = self.admit(session, text)
-            mentions = find(text, await self.people(document))
+            mentions = await self.mentions(document, text)
             changed = replace(message, text=text, mentions=mentions, edited=self.clock())
         await conversation.replace(changed)
         await self.broadcast(document, {"kind": "changed", "message": changed})
@@ -176,26 +212,22 @@ class Chat(Plugin):
 
     async def people(self, document: Document) -> list[User]:
         """Whom one can mention: who is here, and who wrote here."""
-        conversation = self.conversation(document)
-        await conversation.before()
+        known = {user.id: user for user in await self.conversation(document).people()}
         present = {session.user.id: session.user for session in document.sessions.values()}
-        return list({**conversation.people, **present}.values())
+        return list({**known, **present}.values())
+
+    async def mentions(self, document: Document, text: str) -> list[Mention]:
+        """Who is mentioned in a text."""
+        return find(text, await self.people(document)) if "@" in text else []
 
     def conversation(self, document: Document) -> Conversation:
-        """The conversation of an open document; remembered until that is closed."""
-        found = self.conversations.get(document.id)
-        if found is None:
-            found = self.conversations[document.id] = Conversation(self.state, document.id)
-        return found
+        """The messages of a document, open or not."""
+        return Conversation(self.tables, document.id)
 
     async def export_text(self, document: Document) -> str:
-        return transcript(document.title, await self.stored(document))
+        return transcript(document.title, await self.conversation(document).all())
 
     async def export_json(self, document: Document) -> bytes:
-        messages = await self.stored(document)
+        messages = await self.conversation(document).all()
         exported = {"document": document.id, "title": document.title, "messages": messages}
         return msgspec.json.format(msgspec.json.encode(exported), indent=2)
-
-    async def stored(self, document: Document) -> list[Message]:
-        """Every message of a document that nobody needs to have open."""
-        return await Conversation(self.state, document.id).all()

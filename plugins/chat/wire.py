@@ -58,6 +58,24 @@ class Mention(Struct, array_like=True):
     """Their id."""
 
 
+class FromPlugin(Struct, forbid_unknown_fields=True):
+    """What other plugins may say as ``chat.post``."""
+
+    text: str
+    name: str = ""
+    """What the author is called; the plugin's own name without it."""
+
+
+class Posted(Struct):
+    """What other plugins are told as ``chat.posted``."""
+
+    id: int
+    author: User
+    text: str
+    mentions: list[Mention]
+    time: float
+
+
 class Message(Struct, omit_defaults=True):
     """A message, as it is stored and as it is sent."""
 

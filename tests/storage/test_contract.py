@@ -355,6 +355,25 @@ async def test_what_plugins_keep(store: Store, of: str | None) -> None:
     assert await store.list_state("chat", of) == {"b": b"\x00\xff"}
 
 
+@pytest.mark.parametrize("of", [None, "notes"])
+async def test_what_plugins_keep_is_found_by_how_its_key_begins(
+    store: Store, of: str | None
+) -> None:
+    await store.create(document(), EMPTY)
+    keys = ["Page 1", "page", "page 1", "page 10", "page 2", "page%", "page_1"]
+    keys += ["é👩‍👩‍👧 1", "é👩 2"]
+    for key in reversed(keys):
+        await store.set_state("chat", of, key, key.encode())
+    await store.set_state("other", of, "page 3", b"")
+    prefixes = ["", "p", "page ", "page 1", "page%", "page_", "P"]
+    prefixes += ["é👩", "é👩‍", "none", "page 100"]
+    for prefix in prefixes:
+        found = await store.list_state("chat", of, prefix)
+        assert list(found.items()) == [
+            (key, key.encode()) for key in sorted(keys) if key.startswith(prefix)
+        ], prefix
+
+
 async def test_of_appends_that_race_for_a_revision_one_wins(store: Store) -> None:
     await store.create(document(), EMPTY)
 

@@ -3,6 +3,8 @@
 ``connection``  one connection: how it is set up, and the thread that it lives on
 ``engines``     SQLAlchemy's engines with such connections
 ``database``    how transactions are run
+``runs``        how what plugins want of their own tables is run; ``lent`` does it on the thread
+                of a connection, and ``authority`` says what their migrations may change
 ``neighbours``  who else has the database open, and when that is dangerous
 ``sentences``   what SQLite's errors mean to an operator
 """

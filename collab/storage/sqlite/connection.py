@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import aiosqlite
 
-from collab.storage.port import DatabaseUnusable, StorageError
+from collab.storage.port import DatabaseUnusable, StorageError, Violation
 from collab.storage.sqlite.sentences import error_name, sentence
 
 T = TypeVar("T")
@@ -144,8 +144,8 @@ class ConnectionThread(aiosqlite.Connection):
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """What ``function`` returns for the connection. Raises what it raises.
 
-        A function that raises sqlite3.IntegrityError has rolled back; any other exception
-        costs the connection. Raises `DatabaseUnusable` when there is no making a new one.
+        A function that raises sqlite3.IntegrityError, or `Violation`, has rolled back; any other
+        exception costs the connection. Raises `DatabaseUnusable` when there is no making a new one.
         """
         if not self._running or self._connection is None:
             raise StorageError("The database is closed.")
@@ -163,7 +163,7 @@ class ConnectionThread(aiosqlite.Connection):
             self._discarded = False
         try:
             return function(self._conn)
-        except sqlite3.IntegrityError:
+        except (sqlite3.IntegrityError, Violation):
             raise
         except BaseException:
             self._discarded = True

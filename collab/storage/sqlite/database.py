@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
@@ -22,11 +22,12 @@ from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from collab.storage.database import Database, Query, Step, Violation
-from collab.storage.port import Append, StorageError
+from collab.storage.database import Database, Query, Step
+from collab.storage.port import Append, StorageError, Violation
 from collab.storage.sqlite.connection import Connect, Durability, open_connection
 from collab.storage.sqlite.engines import Held, hold
 from collab.storage.sqlite.neighbours import Presence
+from collab.storage.sqlite.runs import SqliteRuns
 from collab.storage.sqlite.sentences import sentence
 from collab.storage.tables import operations
 
@@ -81,14 +82,19 @@ def _append_statement() -> ClauseElement:
 
 
 class SqliteDatabase(Database):
-    """Runs transactions in SQLite: one connection writes, another reads.
+    """Runs transactions in SQLite: one connection writes, another reads. (Plugins read their
+    own tables over others.)
 
     Each engine's only connection stays checked out. Nothing can come between the statements of
     a transaction anyhow, and handing connections in and out would cost more than small commits.
     """
 
-    def __init__(self, path: Path, writer: Held, reader: Held) -> None:
+    def __init__(
+        self, path: Path, writer: Held, reader: Held, another: Callable[[], Awaitable[Held]]
+    ) -> None:
+        """``another`` makes a further connection that reads."""
         super().__init__(writer.engine, reader.engine)
+        self.runs = self._plugins = SqliteRuns(path, writer.thread, another)
         self._path = path
         self._writing = writer
         self._reading = reader
@@ -110,22 +116,27 @@ class SqliteDatabase(Database):
             return connection
 
         writer = await hold(path, write)
+        read = partial(
+            hold, path, partial(open_connection, path, "reader", durability, connect)
+        )
         try:
-            reader = await hold(path, partial(open_connection, path, "reader", durability, connect))
+            reader = await read()
         except BaseException:
             await writer.close()
             raise
-        return cls(path, writer, reader)
+        return cls(path, writer, reader, read)
 
     async def close(self) -> None:
-        # The writer goes last: who closes last writes the log back, and the reader can't.
+        # The writer goes last: who closes last writes the log back, and a reader can't.
+        await self._plugins.close()
         await self._reading.close()
         await self._writing.close()
         self._presence.close()
 
     async def commit(self, steps: Sequence[Step]) -> list[int]:
         compiled = [
-            (statement.sql, [statement.values(row) for row in rows])
+            # A map: of a long log each row is made when it is written, and on that thread.
+            (statement.sql, map(statement.values, rows))
             for statement, rows in ((_compiled(step.statement), step.rows) for step in steps)
         ]
         return await self._write(partial(_transaction, compiled))
@@ -149,7 +160,7 @@ class SqliteDatabase(Database):
         if not any(append.state for append in appends):
             await self._write(partial(_execute, self._append_sql, (rows.decode(),)))
             return
-        steps: list[tuple[str, Sequence[tuple[Any, ...]]]] = []
+        steps: list[tuple[str, Iterable[tuple[Any, ...]]]] = []
         steps.append((self._append_sql, [(rows.decode(),)]))
         for append in appends:
             for step in self.state_steps(append):
@@ -216,7 +227,7 @@ def _compiled(statement: ClauseElement) -> _Compiled:
 
 
 def _transaction(
-    steps: Sequence[tuple[str, Sequence[tuple[Any, ...]]]], connection: sqlite3.Connection
+    steps: Sequence[tuple[str, Iterable[tuple[Any, ...]]]], connection: sqlite3.Connection
 ) -> list[int]:
     connection.execute("BEGIN IMMEDIATE")
     try:

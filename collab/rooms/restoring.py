@@ -1,0 +1,135 @@
+"""A document brought back from a backup: replayed first, then written whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from collab.ot import Content, Delta, DocumentType, InvalidOperation, document_type
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.rooms.new import DOCUMENT_ID, clean_title, new_epoch, new_id
+from collab.rooms.snapshots import EVERY, SHARE
+from collab.storage.backup import Backup, BadBackup, bad_line, line_of, read
+from collab.storage.port import Conflict, DocumentRecord, Snapshot, Store, StoredOperation, Unfit
+
+
+class Restored(Struct, frozen=True):
+    """A document that was brought back."""
+
+    record: DocumentRecord
+    original: str
+    """The id that the document had when it was exported."""
+
+
+async def restore(
+    store: Store,
+    data: bytes,
+    limit: int,
+    *,
+    title: str | None = None,
+    without: Collection[str] = (),
+) -> Restored:
+    """Make a document of a file that holds one whole (see `collab.storage.backup`).
+
+    It keeps its id if no document has that now, and gets another epoch in any case. ``limit``
+    bounds each of its revisions, in UTF-16 code units; ``title`` replaces its own; what the
+    plugins ``without`` have in tables of their own is left out. Raises `CollabError` that says
+    what is wrong with the file; nothing is written then.
+    """
+    try:
+        backup, snapshots = await asyncio.to_thread(_checked, data, limit)
+        found = backup.belongings.document
+        record = replace(found, title=clean_title(title or found.title), epoch=new_epoch())
+        if await store.document(record.id) is not None:
+            record = replace(record, id=new_id())
+        tables = [one for one in backup.belongings.tables if one.plugin not in without]
+        while True:
+            belongings = replace(backup.belongings, document=record, tables=tables)
+            try:
+                await store.restore(belongings, backup.operations, snapshots)
+            except Conflict:  # somebody was faster
+                record = replace(record, id=new_id())
+            else:
+                return Restored(record, found.id)
+    except (BadBackup, Unfit) as error:
+        raise CollabError(errors.UNCONVERTIBLE, str(error)) from error
+
+
+def _checked(data: bytes, limit: int) -> tuple[Backup, list[Snapshot]]:
+    """What the file holds, its deltas in the form in which they are kept, and further snapshots.
+
+    Raises `BadBackup`, and `CollabError` for a type that is not known here or too large a content.
+    """
+    backup = read(data)
+    document = backup.belongings.document
+    if not DOCUMENT_ID.fullmatch(document.id):
+        raise bad_line(1, "an id has 1 to 64 letters, digits, - and _, and does not begin with -")
+    try:
+        kind = document_type(document.type)
+    except LookupError as error:
+        raise CollabError(
+            errors.NO_TYPE,
+            f"The document is of the type {document.type:.80}, which no plugin that is switched on"
+            " brings: switch on the one that does, and import the file again.",
+        ) from error
+    return _replayed(backup, kind, limit)
+
+
+def _replayed(backup: Backup, kind: DocumentType, limit: int) -> tuple[Backup, list[Snapshot]]:
+    first = backup.belongings.snapshot
+    line = line_of(backup, first.revision)
+    delta = _delta(first.content, kind, line)
+    try:
+        content = kind.content(delta)
+    except InvalidOperation as error:
+        raise bad_line(line, _plain(error)) from error
+    _check_size(content, limit, line)
+    begins = replace(first, content=_encoded(delta))
+    operations: list[StoredOperation] = []
+    snapshots: list[Snapshot] = []
+    kept = first.revision
+    for number, stored in enumerate(backup.operations, line + 1):
+        delta = _delta(stored.delta, kind, number)
+        try:
+            content.apply(delta)
+        except InvalidOperation as error:
+            raise bad_line(number, _plain(error)) from error
+        _check_size(content, limit, number)
+        tidy = _encoded(delta)
+        operations.append(stored if tidy == stored.delta else replace(stored, delta=tidy))
+        if stored.revision - kept >= EVERY + content.length // SHARE:
+            snapshots.append(Snapshot(stored.revision, _encoded(content.delta())))
+            kept = stored.revision
+    belongings = replace(backup.belongings, snapshot=begins)
+    return Backup(belongings, operations), snapshots
+
+
+def _delta(encoded: bytes, kind: DocumentType, number: int) -> Delta:
+    try:
+        delta = Delta(msgspec.json.decode(encoded))
+        kind.validate(delta)
+    except (ValueError, RecursionError, InvalidOperation) as error:
+        raise bad_line(number, _plain(error)) from error
+    return delta
+
+
+def _check_size(content: Content, limit: int, number: int) -> None:
+    if content.length > limit:
+        raise CollabError(
+            errors.DOCUMENT_TOO_LARGE,
+            f"Line {number}: the document would have {content.length} characters, and may have"
+            f" {limit} here. Raise limits.document_size to import it.",
+        )
+
+
+def _encoded(delta: Delta) -> bytes:
+    return msgspec.json.encode(delta.ops)
+
+
+def _plain(error: Exception) -> str:
+    return str(error).rstrip(".")

@@ -1,0 +1,281 @@
+"""What a backup holds: every line is checked, and that the lines fit together."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from collab.storage.backup.lines import (
+    FORMAT,
+    VERSION,
+    ClientLine,
+    EndLine,
+    Header,
+    Line,
+    OperationLine,
+    RowLine,
+    SnapshotLine,
+    StateLine,
+    TableLine,
+    from_json,
+)
+from collab.storage.port import (
+    Belongings,
+    DocumentRecord,
+    Kept,
+    Rows,
+    Sent,
+    Snapshot,
+    StoredOperation,
+    Value,
+)
+
+_LONG = 400
+"""Characters of what is wrong with a line that are shown: it may quote what the line has."""
+
+
+class BadBackup(ValueError):
+    """A file that is no backup, or no whole one: a sentence that says where, and what to do."""
+
+
+class Backup(Struct, frozen=True):
+    """What a file holds."""
+
+    belongings: Belongings
+    operations: Sequence[StoredOperation]
+
+
+def line_of(backup: Backup, revision: int) -> int:
+    """The number, from 1, of the line that made ``revision``: an operation's or the snapshot's."""
+    return 2 + revision - backup.belongings.snapshot.revision
+
+
+def bad_line(number: int, what: str) -> BadBackup:
+    """Says what is wrong with a line of a file whose checksum is right."""
+    if len(what) > _LONG:
+        what = f"{what[:_LONG]} …"
+    return BadBackup(
+        f"Line {number}: {what}. Collab writes no such line: import a file as it was exported."
+    )
+
+
+def read(data: bytes) -> Backup:
+    """What a file holds, but for what its deltas do to the content. Raises `BadBackup`."""
+    header = _header(data)
+    end, stop = _end(data)
+    reader = _Reader(header)
+    decoder = msgspec.json.Decoder(Line)
+    position = number = 0
+    for text in io.BytesIO(data):
+        if position == stop:
+            break
+        position += len(text)
+        number += 1
+        if number == 1:
+            continue
+        try:
+            reader.take(decoder.decode(text))
+        except (ValueError, RecursionError) as error:
+            raise bad_line(number, f"{error}".rstrip(".")) from error
+    try:
+        return reader.finish(end)
+    except ValueError as error:
+        raise bad_line(number + 1, str(error)) from error
+
+
+def _header(data: bytes) -> Header:
+    first = data[: data.find(b"\n") + 1 or len(data)]
+    try:
+        found = msgspec.json.decode(first)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or found.get("collab") != "backup":
+        raise BadBackup(
+            'This is no backup of a document: its first line would begin with {"collab":"backup".'
+            f" Choose a file that was exported in the format {FORMAT}."
+        )
+    version = found.get("version")
+    if type(version) is not int or version != VERSION:
+        raise BadBackup(
+            f"Line 1: this is version {version!r:.20} of the format, and this Collab reads version"
+            f" {VERSION}. Import the file with the version of Collab that wrote it, or a later one."
+        )
+    try:
+        return msgspec.json.decode(first, type=Header)
+    except (ValueError, RecursionError) as error:
+        raise bad_line(1, str(error)) from error
+
+
+def _end(data: bytes) -> tuple[EndLine, int]:
+    """The last line, and where it begins; the file is then whole and as it was written."""
+    stop = len(data)
+    while stop and data[stop - 1] in b"\r\n":
+        stop -= 1
+    start = data.rfind(b"\n", 0, stop) + 1
+    try:
+        end: Any = msgspec.json.decode(memoryview(data)[start:], type=EndLine)
+    except (ValueError, RecursionError):
+        number = data.count(b"\n", 0, start) + 1
+        raise BadBackup(
+            f"The file was cut off: it ends in line {number}, and its last line is missing. Copy"
+            " it again, or export the document again."
+        ) from None
+    if hashlib.sha256(memoryview(data)[:start]).hexdigest() != end.sha256:
+        raise BadBackup(
+            "The file was changed or damaged since it was written: its checksum is another. Copy it"
+            " again without converting it, or export the document again."
+        )
+    return end, start
+
+
+class _Reader:
+    """Takes one line after the other; what does not fit those before is a ValueError."""
+
+    def __init__(self, header: Header) -> None:
+        self._document = DocumentRecord(**msgspec.structs.asdict(header.document))
+        self._snapshot: Snapshot | None = None
+        self._operations: list[StoredOperation] = []
+        self._last: dict[str, Sent] = {}
+        """By client, its last operation in the log."""
+        self._clients: dict[str, Sent] = {}
+        self._state: dict[tuple[str, str], Kept] = {}
+        self._tables: dict[str, Rows] = {}
+        self._rows: list[list[Value]] = []
+        """Of the table last named."""
+        self._columns = 0
+        self._written = 0
+        self._part: type = Header
+        self._takes: dict[type, Callable[[Any], None]] = {
+            SnapshotLine: self._take_snapshot,
+            OperationLine: self._take_operation,
+            ClientLine: self._take_client,
+            StateLine: self._take_state,
+            TableLine: self._take_table,
+            RowLine: self._take_row,
+        }
+
+    def take(self, line: Line) -> None:
+        kind = type(line)
+        if kind is not self._part and kind not in _FOLLOWS[self._part]:
+            raise ValueError(
+                f"{_kind(kind)} can't follow {_kind(self._part)}, which the line before is"
+            )
+        self._part = kind
+        self._takes[kind](line)
+
+    def _take_snapshot(self, line: SnapshotLine) -> None:
+        if self._snapshot is not None:
+            raise ValueError("there is a snapshot already")
+        self._snapshot = Snapshot(line.revision, bytes(line.content))
+
+    def _take_operation(self, line: OperationLine) -> None:
+        assert self._snapshot is not None
+        following = self._snapshot.revision + len(self._operations) + 1
+        if line.revision != following:
+            raise ValueError(f"revision {following} comes next, not {line.revision}")
+        last = self._last.get(line.client)
+        if last is not None and line.sequence <= last.sequence:
+            raise ValueError(
+                f"client {line.client!r} has sent {last.sequence} before: {line.sequence} can't"
+                " come after it"
+            )
+        self._last[line.client] = Sent(line.client, line.sequence, line.revision)
+        self._operations.append(
+            StoredOperation(
+                line.revision,
+                # Few people write much: each name once is enough.
+                sys.intern(line.client),
+                line.sequence,
+                sys.intern(line.author),
+                line.time,
+                bytes(line.delta),
+            )
+        )
+
+    def _take_client(self, line: ClientLine) -> None:
+        assert self._snapshot is not None
+        if line.client in self._clients:
+            raise ValueError(f"client {line.client!r} was there before")
+        sent = Sent(line.client, line.sequence, line.revision)
+        last = self._last.get(line.client)
+        if last is None and sent.revision > self._snapshot.revision:
+            raise ValueError(f"operation {sent.revision} is not of client {sent.client!r}")
+        if last is not None and sent != last:
+            raise ValueError(
+                f"client {last.client!r} has sent {last.sequence} last, as operation"
+                f" {last.revision}; not {sent.sequence} as operation {sent.revision}"
+            )
+        self._clients[line.client] = sent
+
+    def _take_state(self, line: StateLine) -> None:
+        if (line.plugin, line.key) in self._state:
+            raise ValueError(f"plugin {line.plugin!r} has a value for {line.key!r} already")
+        msgspec.json.decode(line.value)
+        self._state[line.plugin, line.key] = Kept(line.plugin, line.key, bytes(line.value))
+
+    def _take_table(self, line: TableLine) -> None:
+        if line.table in self._tables:
+            raise ValueError(f"table {line.table!r} was there before")
+        if len({"document", *line.columns}) != 1 + len(line.columns):
+            raise ValueError("the columns have to have different names, and none is document")
+        self._rows = []
+        self._columns = len(line.columns)
+        self._tables[line.table] = Rows(line.plugin, line.table, line.columns, self._rows)
+
+    def _take_row(self, line: RowLine) -> None:
+        if len(line.values) != self._columns:
+            raise ValueError(f"{self._columns} columns need as many values")
+        self._rows.append([from_json(value) for value in line.values])
+        self._written += 1
+
+    def finish(self, end: EndLine) -> Backup:
+        """All of it. Raises ValueError when it is not what the first and last lines say."""
+        if self._snapshot is None:
+            raise ValueError("there is no snapshot in line 2")
+        for what, told, found in (
+            ("operations", end.operations, len(self._operations)),
+            ("clients", end.clients, len(self._clients)),
+            ("values of plugins", end.state, len(self._state)),
+            ("rows", end.rows, self._written),
+        ):
+            if told != found:
+                raise ValueError(f"there are {found} {what}, not {told}")
+        missing = self._last.keys() - self._clients.keys()
+        if missing:
+            raise ValueError(f"client {min(missing)!r} has no line")
+        head = self._snapshot.revision + len(self._operations)
+        if self._document.revision != head:
+            raise ValueError(
+                f"the last revision is {head}, and line 1 says {self._document.revision}"
+            )
+        belongings = Belongings(
+            self._document,
+            self._snapshot,
+            list(self._clients.values()),
+            list(self._state.values()),
+            list(self._tables.values()),
+        )
+        return Backup(belongings, self._operations)
+
+
+_FOLLOWS: dict[type, tuple[type, ...]] = {
+    Header: (SnapshotLine,),
+    SnapshotLine: (OperationLine, ClientLine, StateLine, TableLine),
+    OperationLine: (ClientLine, StateLine, TableLine),
+    ClientLine: (StateLine, TableLine),
+    StateLine: (TableLine,),
+    TableLine: (RowLine,),
+    RowLine: (TableLine,),
+}
+"""Which kinds of lines a line may be followed by, besides another of its own."""
+
+
+def _kind(line: type) -> str:
+    tag = line.__struct_config__.tag if issubclass(line, Struct) else None
+    return "the first line" if tag is None else f"a line of the kind {tag}"
