@@ -53,6 +53,8 @@ class Replica:
         self.client: str | None = None
         self.title = ""
         self.type: DocumentType | None = None
+        """Of the content: that of a type that is only known to the server is what it is like."""
+        self.type_name = ""
         self.user: User | None = None
         self.permissions: frozenset[str] = frozenset()
         self.limits: dict[str, int] = {}
@@ -219,7 +221,8 @@ class Replica:
         self.limits = welcome.limits
         self.welcomed = True
         if not isinstance(welcome.content, UnsetType):
-            self.type = document_type(welcome.document["type"])
+            self.type_name = welcome.document["type"]
+            self.type = document_type(welcome.document.get("like", self.type_name))
             self._content = self.type.content(Delta(json.loads(bytes(welcome.content))))
             self._machine = ot.Client(welcome.client, welcome.revision, welcome.sequence)
         yield Joined(fresh)

@@ -10,7 +10,13 @@ from collab.ot.content import Content
 from collab.ot.delta import Delta
 from collab.ot.errors import ForgottenRevision, InvalidOperation, OutOfOrder, UnknownRevision
 from collab.ot.order import precedes
-from collab.ot.types import DocumentType, document_type, register
+from collab.ot.types import (
+    DocumentType,
+    content_like,
+    document_type,
+    document_types,
+    register,
+)
 
 __all__ = [
     "Authority",
@@ -24,7 +30,9 @@ __all__ = [
     "Pending",
     "Received",
     "UnknownRevision",
+    "content_like",
     "document_type",
+    "document_types",
     "precedes",
     "register",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collab.ot.content import Content
 from collab.ot.delta import Delta
@@ -15,7 +16,11 @@ from collab.ot.units import refuse_nul
 
 @dataclass(frozen=True, slots=True)
 class DocumentType:
-    """A type of document. Register one of your own to bring another kind of content."""
+    """A type of document.
+
+    `variant` of a built-in one is another name for its content, which every editor and client
+    handles at once; with ``make`` and ``admit`` of its own a type brings another algebra.
+    """
 
     name: str
     make: Callable[[Delta | None], Content]
@@ -23,6 +28,20 @@ class DocumentType:
 
     admit: Callable[[Delta], None]
     """Raises InvalidOperation when a delta has an insert or an attribute that is not admitted."""
+
+    like: str = ""
+    """The built-in type whose content it has, ``text`` or ``richtext``: the editor of that one
+    shows it, and clients that don't know it treat it as one. Empty: an algebra of its own."""
+
+    title: str = ""
+    """What a person chooses in a menu; its name when there is none."""
+
+    extension: str = "txt"
+    """Of the files that its plain text is written to, without the dot."""
+
+    def variant(self, name: str, *, title: str = "", extension: str = "txt") -> DocumentType:
+        """Another type with the same content."""
+        return replace(self, name=name, title=title, extension=extension)
 
     def validate(self, delta: Delta) -> None:
         """Raise InvalidOperation when this type does not admit what a delta inserts or changes."""
@@ -34,17 +53,28 @@ class DocumentType:
 
 
 _types: dict[str, DocumentType] = {}
+_registered: Counter[str] = Counter()
+"""How often each was registered: two servers in one process may bring the same type."""
 
 
 def register(type: DocumentType) -> None:
     """Add a type. Raises ValueError when another of its name is there."""
     if _types.setdefault(type.name, type) != type:
         raise ValueError(f"There is a document type {type.name!r} already.")
+    _registered[type.name] += 1
 
 
 def unregister(name: str) -> None:
-    """Take a type out again, if it is there; contents that were made stay what they are."""
-    _types.pop(name, None)
+    """Take back one registration of a type; contents that were made stay what they are."""
+    _registered[name] -= 1
+    if _registered[name] <= 0:
+        del _registered[name]
+        _types.pop(name, None)
+
+
+def document_types() -> list[DocumentType]:
+    """The types there are, in the order in which they came."""
+    return list(_types.values())
 
 
 def document_type(name: str) -> DocumentType:
@@ -55,6 +85,13 @@ def document_type(name: str) -> DocumentType:
             f"There is no document type {name!r:.80}; there are: {', '.join(sorted(_types))}."
         )
     return found
+
+
+def content_like(name: str) -> str:
+    """The built-in type whose content the type of that name has; empty when it has none of them,
+    or is not known."""
+    found = _types.get(name)
+    return "" if found is None else found.like
 
 
 def _admit_text(delta: Delta) -> None:
@@ -76,5 +113,5 @@ def _admit_rich_text(delta: Delta) -> None:
             )
 
 
-register(DocumentType("text", TextContent, _admit_text))
-register(DocumentType("richtext", RichContent, _admit_rich_text))
+register(DocumentType("text", TextContent, _admit_text, "text", "Plain text"))
+register(DocumentType("richtext", RichContent, _admit_rich_text, "richtext", "Rich text"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 import unicodedata
@@ -14,6 +15,9 @@ from collab.storage.port import DocumentRecord
 
 TITLE_LENGTH = 200
 """Characters a title may have."""
+
+DOCUMENT_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
+"""What an id that comes from outside has to look like, whole."""
 
 _UNSEEN = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the text around them the other way."""
@@ -30,10 +34,10 @@ def new_document(
     delta = first_content(type, content, limit)
     now = round(time.time(), 3)
     record = DocumentRecord(
-        id=id or _new_id(),
+        id=id or new_id(),
         title=clean_title(title),
         type=type,
-        epoch=secrets.token_urlsafe(9),
+        epoch=new_epoch(),
         revision=0,
         created=now,
         updated=now,
@@ -78,8 +82,13 @@ def first_content(type: str, content: Any, limit: int) -> Delta:
     return delta
 
 
-def _new_id() -> str:
+def new_id() -> str:
     """128 random bits; never with a hyphen in front, which a command takes for an option."""
     while (id := secrets.token_urlsafe(16)).startswith("-"):
         continue
     return id
+
+
+def new_epoch() -> str:
+    """What tells a document from an earlier one of the same id."""
+    return secrets.token_urlsafe(9)

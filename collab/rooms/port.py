@@ -23,6 +23,7 @@ class Session(Protocol):
     """The client id its operations carry; it decides ties and names the sender."""
     user: User
     permissions: frozenset[str]
+    """What it may do: ``read``, ``write``. Another once it was decided anew, and is let go."""
 
     def send(self, frame: Frame) -> None:
         """Put a frame on its way. Never waits and never raises; who can't keep up is let go."""
@@ -40,10 +41,14 @@ class RoomObserver(Protocol):
     def vets(self) -> bool:
         """Whether `before` has to be asked about every operation."""
 
-    async def before(self, room: Room, session: Session | None, delta: Delta) -> Delta:
+    async def before(
+        self, room: Room, session: Session | None, author: str, delta: Delta
+    ) -> Delta:
         """An operation about to be ordered; returns what to take instead.
 
-        ``delta`` applies to the newest ordered revision. Raises `CollabError` to refuse it.
+        ``author`` is the id of the user whose edit it will be; ``session`` is None when it was
+        made on the server. ``delta`` applies to the newest ordered revision. Raises
+        `CollabError` to refuse it.
         """
 
     async def missing(self, id: str) -> tuple[DocumentRecord, Delta] | None:
@@ -73,7 +78,9 @@ class Quiet:
 
     vets = False
 
-    async def before(self, room: Room, session: Session | None, delta: Delta) -> Delta:
+    async def before(
+        self, room: Room, session: Session | None, author: str, delta: Delta
+    ) -> Delta:
         return delta
 
     async def missing(self, id: str) -> tuple[DocumentRecord, Delta] | None:

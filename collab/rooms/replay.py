@@ -6,14 +6,28 @@ from collections.abc import Iterator
 
 import msgspec
 
-from collab.ot import Content, Delta, document_type
-from collab.storage.port import Loaded, StoredOperation
+from collab.ot import Content, Delta, DocumentType, document_type
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.storage.port import DocumentRecord, Loaded, StoredOperation
 
 
 def first_content(loaded: Loaded) -> Content:
-    """The snapshot's content. Raises LookupError when the document's type is not known here."""
+    """The snapshot's content. Raises `CollabError` NO_TYPE when its type is not known here."""
     snapshot = Delta(msgspec.json.decode(loaded.snapshot.content))
-    return document_type(loaded.document.type).content(snapshot)
+    return known_type(loaded.document).content(snapshot)
+
+
+def known_type(document: DocumentRecord) -> DocumentType:
+    """A document's type. Raises `CollabError` NO_TYPE: its plugin is switched off, or gone."""
+    try:
+        return document_type(document.type)
+    except LookupError as error:
+        raise CollabError(
+            errors.NO_TYPE,
+            f"This document is of the type {document.type}, which no plugin that is switched on"
+            " brings: it can be opened again when its plugin is back. Nothing of it is lost.",
+        ) from error
 
 
 def deltas(loaded: Loaded) -> Iterator[tuple[StoredOperation, Delta]]:
@@ -23,7 +37,7 @@ def deltas(loaded: Loaded) -> Iterator[tuple[StoredOperation, Delta]]:
 
 
 def replayed(loaded: Loaded) -> Content:
-    """The content after all of them. Raises LookupError as `first_content`."""
+    """The content after all of them. Raises `CollabError` NO_TYPE as `first_content`."""
     content = first_content(loaded)
     for _, delta in deltas(loaded):
         content.apply(delta)

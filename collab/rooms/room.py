@@ -8,46 +8,28 @@ connection that was away for a moment resumes without a look into the store.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
-import secrets
-import time
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import msgspec
-
-from collab.ot import (
-    Authority,
-    Content,
-    Delta,
-    ForgottenRevision,
-    InvalidOperation,
-    UnknownRevision,
-    document_type,
-)
+from collab.ot import Content, Delta
 from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.protocol.settings import Settings
 from collab.rooms.committed import Committed
 from collab.rooms.journal import Journal, Ordered
+from collab.rooms.ordering import Ordering
 from collab.rooms.port import RoomObserver, Session
-from collab.rooms.replay import deltas, first_content
+from collab.rooms.replay import deltas, first_content, known_type
+from collab.rooms.serverside import ServerSide
 from collab.rooms.snapshots import Snapshots
-from collab.rooms.telling import operations_frame, refuse
+from collab.rooms.telling import operations_frame
+from collab.rooms.upkeep import Upkeep, encoded
+from collab.rooms.vetting import Vetting
 from collab.storage.port import DocumentRecord, Kept, Loaded, Store, StoredOperation
 
 log = logging.getLogger(__name__)
-
-STEPS = 50_000
-"""Parts of an operation times operations it is transformed over: some 40 ms."""
-
-LARGE = 64 * 1024
-"""UTF-16 code units of a content from which on it is encoded outside of the event loop."""
-
-_encode = msgspec.json.encode
 
 
 class Room:
@@ -63,7 +45,7 @@ class Room:
     ) -> None:
         self.document = loaded.document
         self.id = loaded.document.id
-        self.type = document_type(loaded.document.type)
+        self.type = known_type(loaded.document)
         self.sessions: dict[str, Session] = {}
         self.error: CollabError | None = None
         """Why this room takes nothing any more; it is then reopened from the store."""
@@ -73,31 +55,26 @@ class Room:
         self._store = store
         self._journal = journal
         self._observer = observer
-        self._settings = settings
+        self._limits = settings.limits
+        self._frozen = False
 
         content = first_content(loaded)
         recent = list(deltas(loaded))
         for _, delta in recent:
             content.apply(delta)
-        self._committed = Committed(content.copy(), loaded.document.revision, recent)
-        self._authority = Authority(
-            content,
-            loaded.document.revision,
-            history=[(operation.client, delta) for operation, delta in recent],
+        revision = loaded.document.revision
+        self._committed = Committed(content.copy(), revision, recent)
+        self._ordering = Ordering(self.type, content, revision, recent, settings.limits)
+        self._vetting = Vetting(self, self._ordering, observer)
+        self._own = ServerSide()
+        self._upkeep = Upkeep(
+            self.id,
+            self._committed,
+            Snapshots(store, self.id, loaded.snapshot.revision),
+            settings.checksum_interval,
+            self.broadcast,
+            lambda revision: observer.saved(self, revision),
         )
-        self._snapshots = Snapshots(store, self.id, loaded.snapshot.revision)
-
-        self._ordered: list[Ordered] = []
-        self._sequences: dict[str, tuple[int, int]] = {}
-        self._awaiting: dict[int, asyncio.Future[int]] = {}
-        self._kept: dict[int, Sequence[Kept]] = {}
-        """By the revision that it is to be committed with, what plugins keep."""
-        self._vetting = asyncio.Lock()
-        self._frozen = False
-        self._checksum_due: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._own_client = "server-" + secrets.token_urlsafe(9)
-        self._own_sequence = 0
         self.users = 0
         """Callers that hold the room open without a session (see `Rooms.use`)."""
 
@@ -107,25 +84,23 @@ class Room:
     def busy(self) -> bool:
         """Whether anybody needs this room in memory."""
         if self.error is not None:
-            return bool(self.users or self._tasks)
+            return bool(self.users or self._upkeep.busy)
         return bool(
             self.sessions
             or self.users
-            or self._ordered
-            or self._tasks
-            or self._authority.revision > self.revision
+            or self._upkeep.busy
+            or self._ordering.revision > self.revision
         )
 
     async def resume(self, client: str) -> None:
         """Look up what a client that comes back has sent before. Comes before its `join`."""
-        if client not in self._sequences:
-            found = await self._store.last_sequence(self.id, client)
-            # While we asked, another connection of this client may have sent something.
-            self._sequences.setdefault(client, found)
+        if not self._ordering.knows(client):
+            # While we ask, another connection of this client may send something.
+            self._ordering.remember(client, *await self._store.last_sequence(self.id, client))
 
     def last_sequence(self, client: str) -> int:
         """The client's last sequence number that is committed; 0 when none is."""
-        sequence, revision = self._sequences.get(client, (0, 0))
+        sequence, revision = self._ordering.last(client)
         return sequence if revision <= self.revision else sequence - 1
 
     def join(self, session: Session) -> None:
@@ -133,9 +108,9 @@ class Room:
 
         Raises `CollabError` when this room takes nothing any more.
         """
-        self._check_alive()
+        self.check_alive()
         others = sum(other.client != session.client for other in self.sessions.values())
-        if others >= self._settings.limits.sessions_per_document:
+        if others >= self._limits.sessions_per_document:
             raise CollabError(
                 errors.TOO_MANY_SESSIONS, "Too many connections are open on this document."
             )
@@ -182,27 +157,23 @@ class Room:
         Raises `CollabError` when it can't be taken; nothing has changed then.
         """
         client = session.client
-        self._check_alive()
+        self.check_alive()
         if self._frozen or self.sessions.get(session.id) is not session:
             return  # not answered: the client sends it again to whoever comes after us
+        if not self._ordering.is_new(client, operation.sequence, self.revision):
+            # Where it is still on its way, the frame that tells everybody answers.
+            _, revision = self._ordering.last(client)
+            if revision <= self.revision:
+                self._upkeep.spawn(self._send_committed(session, revision))
+            return
+        # Not before it is known to be new: what was taken while they still might write stays so.
         if "write" not in session.permissions:
             raise CollabError(errors.READ_ONLY)
-        last, revision = self._sequences.get(client, (0, 0))
-        if 0 < operation.sequence <= last:
-            self._again(session, operation.sequence, last, revision)
+        delta = self._ordering.admit(operation.delta)
+        if self._vetting.needed:
+            self._upkeep.spawn(self._vetting.submit(session, operation, delta))
             return
-        if operation.sequence != last + 1 or revision > self.revision:
-            raise CollabError(
-                errors.BAD_SEQUENCE,
-                f"Operation {last + 1} comes next, when {last} is acknowledged;"
-                f" not {operation.sequence}.",
-            )
-        delta = self._admit(operation.delta)
-        if self._observer.vets or self._vetting.locked():
-            # Vetting waits for plugins, one operation after the other.
-            self._spawn(self._submit_vetted(session, operation, delta))
-            return
-        self._order(operation.revision, client, operation.sequence, session.user.id, delta)
+        self.order(operation.revision, client, operation.sequence, session.user.id, delta)
 
     async def edit(
         self,
@@ -217,64 +188,40 @@ class Room:
         What plugins ``keep`` is committed with it. Returns its revision once it is committed.
         Raises `CollabError`.
         """
-        self._check_alive()
+        self.check_alive()
         if self._frozen:
             raise CollabError(errors.SHUTTING_DOWN)
-        if self._observer.vets or self._vetting.locked():
-            async with self._vetting:
-                base, delta = await self._vet(None, self._own_client, revision, delta)
-                ordered = self._order_own(base, author, delta)
+        if self._vetting.needed:
+            ordered = await self._vetting.edit(self._own.client, author, revision, delta, keep)
         else:
-            ordered = self._order_own(revision, author, delta)
-        if keep:
-            # In the turn in which it was ordered: the journal can't have taken it yet.
-            self._kept[ordered] = keep
+            ordered = self.order_own(revision, author, delta, keep)
         if ordered <= self.revision:
             return ordered
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._awaiting[ordered] = future
-        return await future
+        return await self._own.committed(ordered)
 
-    def _check_alive(self) -> None:
+    def check_alive(self) -> None:
+        """Raise `CollabError` when this room takes nothing any more."""
         if self.error is not None:
             raise self.error
 
-    def _admit(self, value: Any) -> Delta:
-        """Everything that can be said of an operation before its place is known."""
-        try:
-            delta = Delta(value)
-            self.type.validate(delta)
-        except InvalidOperation as error:
-            raise CollabError(errors.BAD_OPERATION, str(error)) from error
-        inserted = delta.insert_length()
-        limit = self._settings.limits.operation_size
-        if inserted > limit:
-            raise CollabError(
-                errors.OPERATION_TOO_LARGE,
-                f"An edit may insert {limit} characters, not {inserted}: make it in smaller parts.",
-            )
-        return delta
+    def order(self, base: int, client: str, sequence: int, author: str, delta: Delta) -> int:
+        """Give an operation its revision, and the journal word of it. Raises `CollabError`."""
+        revision = self._ordering.order(base, client, sequence, author, delta)
+        self._journal.submit(self)
+        return revision
 
-    def _check_size(self, delta: Delta, inserted: int) -> None:
-        limit = self._settings.limits.document_size
-        length = self._authority.content.length
-        # Counting what is deleted as well costs more, and is seldom needed.
-        if length + inserted > limit and delta.change_length() > max(limit - length, 0):
-            raise CollabError(
-                errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters."
-            )
-
-    def _again(self, session: Session, sequence: int, last: int, revision: int) -> None:
-        """An operation came a second time: answer with what was committed, if it was."""
-        if sequence < last:
-            raise CollabError(
-                errors.BAD_SEQUENCE, f"Operation {sequence} is saved, {last + 1} comes next."
-            )
-        if revision <= self.revision:
-            self._spawn(self._send_committed(session, revision))
-        # Otherwise it is on its way, and the frame that tells everybody answers.
+    def order_own(
+        self, base: int | None, author: str, delta: Delta, keep: Sequence[Kept]
+    ) -> int:
+        """`order` for an edit made on the server, on revision ``base`` (None: the newest)."""
+        if base is None:
+            base = self._ordering.revision
+        revision = self.order(base, self._own.client, self._own.next, author, delta)
+        self._own.ordered(revision, keep)
+        return revision
 
     async def _send_committed(self, session: Session, revision: int) -> None:
+        """Answer an operation that came a second time with what was committed."""
         operations = self.recent(revision - 1)
         if operations is None:
             operations = [
@@ -282,138 +229,29 @@ class Room:
             ]
         session.send(operations_frame(operations[:1]))
 
-    async def _submit_vetted(
-        self, session: Session, operation: messages.Operation, delta: Delta
-    ) -> None:
-        async with self._vetting:
-            try:
-                self._check_alive()
-                if session.id not in self.sessions:
-                    return  # its client sends it again, and is then known or not
-                last, _ = self._sequences.get(session.client, (0, 0))
-                if operation.sequence != last + 1:
-                    return  # the same operation, sent twice, was taken while this one waited
-                base, delta = await self._vet(
-                    session, session.client, operation.revision, delta
-                )
-                self._order(
-                    base, session.client, operation.sequence, session.user.id, delta
-                )
-            except CollabError as error:
-                refuse(session, error, operation.sequence)
-            except Exception:
-                log.exception("document %s: an operation could not be looked at", self.id)
-                refuse(session, CollabError(errors.INTERNAL), operation.sequence)
-
-    async def _vet(
-        self, session: Session | None, client: str, revision: int | None, delta: Delta
-    ) -> tuple[int, Delta]:
-        """Ask the plugins about an operation, moved to the newest revision."""
-        newest = self._authority.revision
-        if revision is not None and revision != newest:
-            delta = self._transform(revision, client, delta)
-        vetted = await self._observer.before(self, session, delta)
-        self._check_alive()
-        if vetted is not delta:
-            try:
-                self.type.validate(vetted)
-                self._check_size(vetted, vetted.insert_length())
-                self._authority.content.copy().apply(vetted)
-            except (InvalidOperation, CollabError) as error:
-                # Not the author's fault: what they wrote is taken as it was.
-                log.error("document %s: what a plugin made of an edit: %s", self.id, error)
-                return newest, delta
-        return newest, vetted
-
-    def _order_own(self, revision: int | None, author: str, delta: Delta) -> int:
-        base = self._authority.revision if revision is None else revision
-        sequence = self._own_sequence + 1
-        ordered = self._order(base, self._own_client, sequence, author, delta)
-        self._own_sequence = sequence
-        return ordered
-
-    def _transform(self, base: int, client: str, delta: Delta) -> Delta:
-        if len(delta.parts) * (self._authority.revision - base) > STEPS:
-            # Somebody else's keystrokes would wait for it. The client is let go, transforms
-            # it itself when it resumes, and sends it on the newest revision.
-            raise CollabError(errors.TOO_SLOW, "Too much was changed meanwhile: come again.")
-        try:
-            return self._authority.transform(base, client, delta)
-        except UnknownRevision as error:
-            raise CollabError(errors.BAD_REVISION, str(error)) from error
-        except ForgottenRevision as error:
-            if base < 0:
-                raise CollabError(errors.BAD_REVISION) from error
-            raise CollabError(
-                errors.TOO_SLOW, "That edit was made on a revision too far back: come again."
-            ) from error
-        except InvalidOperation as error:
-            raise CollabError(errors.BAD_OPERATION, str(error)) from error
-
-    def _order(
-        self, base: int, client: str, sequence: int, author: str, delta: Delta
-    ) -> int:
-        """Give an operation its revision: after this it is ordered, not yet saved."""
-        authority = self._authority
-        if base != authority.revision:
-            delta = self._transform(base, client, delta)
-        # Not before the transform: what two people delete is deleted once.
-        self._check_size(delta, delta.insert_length())
-        try:
-            revision = authority.apply(client, delta)
-        except InvalidOperation as error:
-            raise CollabError(errors.BAD_OPERATION, str(error)) from error
-        operation = StoredOperation(
-            revision, client, sequence, author, round(time.time(), 3), _encode(delta.ops)
-        )
-        self._sequences[client] = (sequence, revision)
-        self._ordered.append((operation, delta))
-        self._journal.submit(self)
-        return revision
-
     # What the journal says.
 
     def take(self) -> list[Ordered]:
         """Hand over everything ordered since the last call."""
-        taken, self._ordered = self._ordered, []
-        return taken
+        return self._ordering.take()
 
     def kept_with(self, batch: Sequence[Ordered]) -> Sequence[Kept]:
         """What plugins keep from these operations on; of one key, the last."""
-        if not self._kept:
-            return ()
-        found = {
-            (one.plugin, one.key): one
-            for operation, _ in batch
-            for one in self._kept.get(operation.revision, ())
-        }
-        return list(found.values())
+        return self._own.kept_with(batch)
 
     def committed(self, batch: Sequence[Ordered]) -> None:
         """The batch is on disk: everybody may see it."""
         operations = [operation for operation, _ in batch]
         self._committed.extend(batch)
         if self.sessions:
-            frame = operations_frame(operations)
-            for session in list(self.sessions.values()):
-                session.send(frame)
-        if self._awaiting:
-            for operation in operations:
-                self._kept.pop(operation.revision, None)
-                waiter = self._awaiting.pop(operation.revision, None)
-                if waiter is not None and not waiter.done():
-                    waiter.set_result(operation.revision)
+            self.broadcast(operations_frame(operations))
+        self._own.saved(batch)
         if not self.closed:
             self._observer.committed(self, operations, [delta for _, delta in batch])
         kept = self._committed.forget()
         if kept is not None:
-            self._authority.forget(kept + self._authority.revision - self.revision)
-        if self._checksum_due is None and self.sessions:
-            self._checksum_due = asyncio.get_running_loop().call_later(
-                self._settings.checksum_interval, self._announce_checksum
-            )
-        if self._snapshots.due(self.revision, self._authority.content.length):
-            self._snapshot()
+            self._ordering.forget(kept + self._ordering.revision - self.revision)
+        self._upkeep.committed(self._ordering.length, watched=bool(self.sessions))
 
     def failed(self, error: BaseException) -> None:
         """Memory is ahead of the log: let everybody go, they resume from the store."""
@@ -434,13 +272,9 @@ class Room:
         if self.error is not None:
             return
         self.error = error
-        self._ordered.clear()
-        if self._checksum_due is not None:
-            self._checksum_due.cancel()
-        for waiter in self._awaiting.values():
-            if not waiter.done():
-                waiter.set_exception(error)
-        self._awaiting.clear()
+        self.take()
+        self._upkeep.stop()
+        self._own.fail(error)
         for session in list(self.sessions.values()):
             self.leave(session)
             spread = None if retry_after is None else retry_after * (1 + random.random())
@@ -469,47 +303,12 @@ class Room:
 
     def snapshot(self) -> None:
         """Before the room closes: keep its content in the store, where that is worth it."""
-        if self._snapshots.worthwhile(self.revision, self._authority.content.length):
-            self._snapshot()
-
-    def _snapshot(self) -> None:
-        self._spawn(self._save(self.revision, self.content.copy()))
-
-    async def _save(self, revision: int, content: Content) -> None:
-        if await self._snapshots.save(revision, content):
-            self._observer.saved(self, revision)
-
-    def _announce_checksum(self) -> None:
-        self._checksum_due = None
-        if self.error is None:
-            self._spawn(self._send_checksum(self.revision, self.content.copy()))
-
-    async def _send_checksum(self, revision: int, content: Content) -> None:
-        # Clients that are further when it comes let it pass.
-        large = content.length > LARGE
-        value = await asyncio.to_thread(content.checksum) if large else content.checksum()
-        self.broadcast(Frame(messages.encode(messages.Checksum(revision, value))))
+        self._upkeep.closing(self._ordering.length)
 
     async def encoded(self) -> tuple[int, bytes]:
         """The committed revision and its content as JSON of a delta."""
-        revision, content = self.revision, self.content
-        if content.length <= LARGE:
-            return revision, _encode(content.delta().ops)
-        content = content.copy()
-        return revision, await asyncio.to_thread(lambda: _encode(content.delta().ops))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=f"room {self.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("document %s: a task failed", self.id, exc_info=task.exception())
+        return self.revision, await encoded(self.content)
 
     async def settle(self) -> None:
         """Return when nothing that this room started is still running."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
+        await self._upkeep.settle()

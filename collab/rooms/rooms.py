@@ -17,7 +17,8 @@ from collab.protocol.messages import User
 from collab.protocol.settings import Settings
 from collab.rooms.journal import Journal
 from collab.rooms.port import Quiet, RoomObserver
-from collab.rooms.room import LARGE, Room
+from collab.rooms.room import Room
+from collab.rooms.upkeep import LARGE
 from collab.storage.port import Conflict, DocumentRecord, Store
 
 log = logging.getLogger(__name__)
@@ -98,15 +99,10 @@ class Rooms:
             raise CollabError(errors.STORAGE_FAILED, "The document can't be read now.") from error
         if loaded is None:
             raise CollabError(errors.NO_DOCUMENT)
-        try:
-            make = partial(
-                Room, loaded, self.store, self.journal, self._observer, self._settings
-            )
-            # Reading ten megabytes takes a while: not in the event loop.
-            large = len(loaded.snapshot.content) > LARGE
-            room = await asyncio.to_thread(make) if large else make()
-        except LookupError as error:
-            raise CollabError(errors.CONFLICT, str(error)) from error
+        make = partial(Room, loaded, self.store, self.journal, self._observer, self._settings)
+        # Reading ten megabytes takes a while: not in the event loop.
+        large = len(loaded.snapshot.content) > LARGE
+        room = await asyncio.to_thread(make) if large else make()
         self._rooms[id] = room
         self._observer.opened(room)
         self.release(room)

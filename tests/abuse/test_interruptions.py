@@ -139,7 +139,7 @@ async def test_negative_control_without_the_record_it_counts_again_or_the_store_
     submit = Room.submit
 
     def forgetful(room: Room, session: Any, operation: messages.Operation) -> None:
-        room._sequences[session.client] = (operation.sequence - 1, 0)
+        room._ordering._sequences[session.client] = (operation.sequence - 1, 0)
         submit(room, session, operation)
 
     monkeypatch.setattr(Room, "submit", forgetful)

@@ -283,3 +283,13 @@ def test_large_edits_leave_in_parts_and_are_saved_when_the_last_is() -> None:
         saved += [event.ticket for event in events if isinstance(event, Saved)]
     assert server.text() == replica.content.text() == "!0123456789"
     assert saved[-1] == 2 and replica.unsaved == 0
+
+
+def test_a_type_that_only_the_server_knows_is_what_it_is_like() -> None:
+    replica = Replica()
+    replica.hello()
+    document = {"id": "d", "title": "T", "type": "poem", "like": "text"}
+    told(replica, welcome("cat", document=document))
+    assert (replica.type_name, replica.content.text()) == ("poem", "cat")
+    replica.edit(Delta().insert("a "))
+    assert replica.content.text() == "a cat"

@@ -157,7 +157,7 @@ def test_types_admit_what_is_theirs() -> None:
     document_type("richtext").validate(
         Delta().retain(1, {"b": None}).insert({"image": "x"}).insert("a", {"b": True})
     )
-    with pytest.raises(LookupError, match="There is no document type 'poem'; there are: richtext"):
+    with pytest.raises(LookupError, match=r"There is no document type 'poem'; there are: .*text"):
         document_type("poem")
 
 

@@ -255,7 +255,7 @@ async def test_an_edit_moves_its_document_up_the_list(store: MemoryStore, rooms:
 async def test_an_operation_in_a_thousand_parts_far_behind_does_not_stop_everybody(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collab.rooms.room.STEPS", 50)
+    monkeypatch.setattr("collab.rooms.ordering.STEPS", 50)
     ann, bob = await enter(room, "a"), await enter(room, "b")
     for number in range(20):
         room.submit(ann, typed(number, number + 1, 0, "x" * 4))
@@ -275,7 +275,9 @@ async def test_a_broken_observer_leaves_nobody_waiting(
     class Broken(Quiet):
         vets = True
 
-        async def before(self, room: Room, session: Session | None, delta: Delta) -> Delta:
+        async def before(
+            self, room: Room, session: Session | None, author: str, delta: Delta
+        ) -> Delta:
             raise RuntimeError("a fault of ours")
 
     rooms = Rooms(store, settings, Broken())
@@ -303,4 +305,32 @@ async def test_what_is_on_disk_is_told_before_a_later_failure(store: MemoryStore
         assert [operation.client for operation in one.operations] == ["a"]
         operations: list[StoredOperation] | None = room.recent(0)
         assert operations is not None and len(operations) == 1
+    await rooms.stop(1.0)
+
+
+async def test_what_was_taken_before_the_permission_was_is_not_refused_when_it_comes_again(
+    store: MemoryStore,
+) -> None:
+    """Hazard: an edit on its way to the disk, whose writer comes back and may only read. Refused,
+    it would be a rescue copy and in the document as well."""
+    slow = FaultyStore(store)
+    rooms = Rooms(slow, Settings())
+    saving = slow.inject("append", Fault("hang", "after"))
+    async with rooms.use("doc") as room:
+        writer = await enter(room, "a")
+        room.submit(writer, typed(0, 1, 0, "x"))
+        await saving.reached.wait()
+        room.leave(writer)
+        reader = Reader("a", frozenset({"read"}))
+        await room.resume("a")
+        room.join(reader)
+        room.submit(reader, typed(0, 1, 0, "x"))
+        saving.release()
+        await reader.until(lambda r: r.operations)
+        assert reader.errors == []
+        room.submit(reader, typed(0, 1, 0, "x"))
+        await reader.until(lambda r: len(r.operations) == 2)
+        with pytest.raises(CollabError, match="read_only"):
+            room.submit(reader, typed(1, 2, 0, "y"))
+        assert room.content.text() == "x"
     await rooms.stop(1.0)

@@ -314,9 +314,13 @@ class Vetting(Quiet):
 
     def __init__(self) -> None:
         self.asked = 0
+        self.authors: list[tuple[str | None, str]] = []
 
-    async def before(self, room: Room, session: Session | None, delta: Delta) -> Delta:
+    async def before(
+        self, room: Room, session: Session | None, author: str, delta: Delta
+    ) -> Delta:
         self.asked += 1
+        self.authors.append((session.user.id if session else None, author))
         await asyncio.sleep(0)
         text = str(delta.ops[-1].get("insert", ""))
         if text == "no":
@@ -339,6 +343,8 @@ async def test_plugins_may_rewrite_and_veto(store: MemoryStore, settings: Settin
         assert observer.asked == 3
         with pytest.raises(CollabError):
             await room.edit(Delta().insert("no"), author="bot")
+        one, other = ann.user.id, bob.user.id
+        assert observer.authors == [(one, one), (other, other), (other, other), (None, "bot")]
     await rooms.stop(1.0)
 
 

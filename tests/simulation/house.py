@@ -17,15 +17,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from aiohttp import WSMessage, WSMsgType
 
+from collab.client.errors import Rescue
 from collab.client.events import Change, Ended, Restart, Retry, Saved
 from collab.client.replica import Replica
 from collab.ot import Delta, document_type
+from collab.plugins.gate import Gate
 from collab.plugins.manager import PluginManager
+from collab.plugins.standing import Standing
 from collab.protocol import messages
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
@@ -42,6 +45,9 @@ from tests.simulation.edits import boundaries, random_edit
 from tests.simulation.world import BrokenPromiseError
 
 DOCUMENT = "d"
+
+READER = frozenset({"read"})
+WRITER = frozenset({"read", "write"})
 
 
 class Disk:
@@ -220,7 +226,9 @@ class Meddling(Quiet):
     def __init__(self, house: House) -> None:
         self._house = house
 
-    async def before(self, room: Room, session: Session | None, delta: Delta) -> Delta:
+    async def before(
+        self, room: Room, session: Session | None, author: str, delta: Delta
+    ) -> Delta:
         house = self._house
         await asyncio.sleep(house.random.expovariate(1 / 0.01))
         if house.rich or house.gentle or house.random.random() > 0.2:
@@ -242,6 +250,8 @@ class Server:
         self.tasks: set[asyncio.Task[None]] = set()
         observer = Meddling(house) if house.meddled else Quiet()
         self.rooms = Rooms(self.disk, house.settings, observer)  # type: ignore[arg-type]
+        plugins = PluginManager(house.settings)  # none are loaded
+        plugins.standing = self.standing = Standing(cast(Gate, self), self._open)
         self._request: Any = SimpleNamespace(
             app={
                 SETTINGS: house.settings,
@@ -249,9 +259,24 @@ class Server:
                 STORE: self.disk,
                 CLIENTS: Clients(b"secret" * 6),
                 CONNECTIONS: set(),
-                PLUGINS: PluginManager(house.settings),  # none are loaded
+                PLUGINS: plugins,
             }
         )
+
+    # What people may do: this stands for the plugins, which take their time to answer.
+
+    async def permissions(self, user: User, document: Any) -> frozenset[str]:
+        await asyncio.sleep(self.house.random.expovariate(1 / 0.01))
+        return READER if user.id in self.house.readers else WRITER
+
+    def _open(self) -> list[Any]:
+        room = self.rooms.find(DOCUMENT)
+        return [] if room is None else [SimpleNamespace(id=DOCUMENT, sessions=room.sessions)]
+
+    def ordered(self) -> int:
+        """The last revision that has its place."""
+        room = self.rooms.find(DOCUMENT)
+        return 0 if room is None else room._ordering.revision
 
     def accept(self, link: Link) -> None:
         self.links[link] = None
@@ -274,13 +299,14 @@ class Server:
         socket: Any = PlayedSocket(link)
         transport: Any = PlayedTransport(link)
         try:
+            turn = self.standing.turn
             async with self.rooms.use(DOCUMENT) as room:
                 connection = Connection(
                     socket, transport, house.settings.limits, link.person.user,
-                    frozenset({"read", "write"}),
+                    await self.permissions(link.person.user, None),
                 )
                 try:
-                    await _Conversation(self._request, room, socket, connection).run()
+                    await _Conversation(self._request, room, socket, connection, turn).run()
                 finally:
                     room.leave(connection)
                     await connection.finished()
@@ -349,7 +375,7 @@ class Person:
 
     def edit(self) -> None:
         house = self.house
-        if self.replica.type is None:
+        if self.replica.type is None or "write" not in self.replica.permissions:
             return
         if house.gentle:
             content = self.replica.content
@@ -376,8 +402,7 @@ class Person:
                         case Retry():
                             house.loop.call_later(event.after, self._resend)
                         case Restart():
-                            if event.rescue is not None:
-                                raise BrokenPromiseError(f"given up: {event.rescue.sentence}")
+                            self._rescued(event.rescue)
                             self.lost()
                             return
                         case Ended():
@@ -388,6 +413,18 @@ class Person:
             self.flush()
         except Exception as error:
             house.fail(error)
+
+    def _rescued(self, rescue: Rescue | None) -> None:
+        if rescue is None:
+            return
+        if rescue.code != "read_only":
+            raise BrokenPromiseError(f"given up: {rescue.sentence}")
+        if rescue.unsaved is None:
+            raise BrokenPromiseError("a rescue copy of nothing")
+        self.house.note(self.user.id, "rescued")
+        self.house.rescued += "".join(
+            str(op.get("insert", "")) for op in rescue.unsaved.ops
+        )
 
     def _changed(self, change: Change) -> None:
         if change.reset:
@@ -419,6 +456,13 @@ class House:
         self.duration = duration
         self.trace: list[str] = []
         self.tokens: list[str] = []
+        self.readers: set[str] = set()
+        """Who may not write now."""
+        self.decisions = 0
+        self.since: dict[str, int] = {}
+        """By user, the last revision when that was in force."""
+        self.rescued = ""
+        """What was typed and could not be saved, because its writer may not write any more."""
         self.store = MemoryStore()
         self.settings = Settings(
             idle_close=self.random.choice((0.05, 30.0)),
@@ -491,6 +535,28 @@ class House:
         if self.server is not None and not self.gentle:
             self.server.run(self.server.edit())
 
+    def _permit(self) -> None:
+        """Somebody may not write any more, or may again."""
+        user = self.random.choice(self.people).user.id
+        self.note("permit", user)
+        self._check_readers()
+        self.since.pop(user, None)
+        self.decisions += 1
+        self.readers ^= {user}
+        if self.server is not None:
+            self.server.run(self._decide(self.server, user, self.decisions))
+
+    async def _decide(self, server: Server, user: str, decision: int) -> None:
+        await server.standing.reconsider(user)
+        if decision == self.decisions and user in self.readers and not server.disk.killed:
+            self.since[user] = max(server.ordered(), len(self.logged()))
+
+    def _check_readers(self) -> None:
+        """Nobody wrote anything after it was decided that they may not."""
+        for user, revision in self.since.items():
+            if any(entry.author == user for entry in self.logged()[revision:]):
+                raise BrokenPromiseError(f"{user} wrote, and may not")
+
     def _someone_edits(self) -> None:
         self.random.choice(self.people).edit()
 
@@ -513,7 +579,7 @@ class House:
             self.loop.call_later(self.random.random() * self.duration, self._someone_edits)
         troubles = (
             self._cut, self._cut, self._cut, self._resend, self._resend, self._kill, self._stop,
-            self._edit_on_server,
+            self._edit_on_server, self._permit, self._permit,
         )
         for _ in range(int(12 * self.trouble)):
             self.loop.call_later(
@@ -533,6 +599,7 @@ class House:
         self._start_server()
 
     def _check_end(self) -> None:
+        self._check_readers()
         logged = self.logged()
         content = document_type("richtext" if self.rich else "text").content(
             Delta([{"insert": "The cat 😀 sat.\n"}])
@@ -552,8 +619,9 @@ class House:
                 raise BrokenPromiseError(f"{person.user.id} did not come to rest")
             if replica.content.delta() != expected:
                 raise BrokenPromiseError(f"{person.user.id} ends with another text")
+        kept = content.text() + self.rescued
         for token in self.tokens if self.gentle else ():
-            if (count := content.text().count(token)) != 1:
+            if (count := kept.count(token)) != 1:
                 raise BrokenPromiseError(f"{token} was typed once and is there {count} times")
 
 

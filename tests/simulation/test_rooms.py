@@ -11,6 +11,8 @@ from unittest import mock
 
 import pytest
 
+from collab.plugins.standing import Standing
+from collab.protocol.errors import PERMISSIONS_CHANGED
 from collab.rooms import Journal, Room
 from tests.crash.reckless import tell_first, tell_nothing
 from tests.simulation.house import House, simulate
@@ -49,14 +51,25 @@ def test_the_troubles_do_happen() -> None:
     """A simulation in which nothing goes wrong would pass as well."""
     happened = {word for seed in range(40) for line in _live(seed).trace for word in line.split()}
     assert {"kill", "stop", "start", "edits", "Joined", "Saved", "Ended"} <= happened
+    assert {"permit", "rescued"} <= happened
 
 
 async def _never_sent_before(room: Any, client: str, since: int) -> None:
-    room._sequences.setdefault(client, (0, 0))
+    room._ordering.remember(client, 0, 0)
+
+
+async def _let_go_at_leisure(standing: Any, document: Any, session: Any) -> bool:
+    allowed = await standing._allowed(document, session)
+    if allowed != session.permissions:
+        session.end(PERMISSIONS_CHANGED, retry_after=0.1)
+    return bool(allowed != session.permissions)
 
 
 MUTANTS: dict[str, AbstractContextManager[object]] = {
     "tell before commit": mock.patch.multiple(Journal, _take=tell_first, _publish=tell_nothing),
+    "say goodbye, and let them write": mock.patch.object(
+        Standing, "_changed", _let_go_at_leisure
+    ),
     "forget who sent what": mock.patch.object(Room, "resume", _never_sent_before),
 }
 

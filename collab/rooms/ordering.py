@@ -1,0 +1,187 @@
+"""The order: each operation of a document gets its revision here, or the reason why not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from collab.ot import (
+    Authority,
+    Content,
+    Delta,
+    DocumentType,
+    ForgottenRevision,
+    InvalidOperation,
+    UnknownRevision,
+)
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.protocol.settings import Limits
+from collab.rooms.journal import Ordered
+from collab.storage.port import StoredOperation
+
+STEPS = 50_000
+"""Parts of an operation times operations it is transformed over: some 40 ms."""
+
+_encode = msgspec.json.encode
+
+
+class Ordering:
+    """What was ordered in one document: applied to the live content, perhaps not yet saved.
+
+    It also knows which operation each client sent last, so that what comes twice is seen.
+    """
+
+    def __init__(
+        self,
+        kind: DocumentType,
+        content: Content,
+        revision: int,
+        recent: Sequence[Ordered],
+        limits: Limits,
+    ) -> None:
+        """``content``, which is changed from now on, is that of ``revision``, which the last of
+        the ``recent`` operations made."""
+        self._kind = kind
+        self._limits = limits
+        self._authority = Authority(
+            content,
+            revision,
+            history=[(operation.client, delta) for operation, delta in recent],
+        )
+        self._ordered: list[Ordered] = []
+        self._sequences: dict[str, tuple[int, int]] = {}
+
+    @property
+    def revision(self) -> int:
+        """The last revision that was given."""
+        return self._authority.revision
+
+    @property
+    def length(self) -> int:
+        """Of the live content, in UTF-16 code units."""
+        return self._authority.content.length
+
+    # Who has sent what.
+
+    def knows(self, client: str) -> bool:
+        """Whether it is known here what a client has sent last."""
+        return client in self._sequences
+
+    def remember(self, client: str, sequence: int, revision: int) -> None:
+        """What the log says of a client; what is known here already is newer."""
+        self._sequences.setdefault(client, (sequence, revision))
+
+    def last(self, client: str) -> tuple[int, int]:
+        """The sequence number of a client's last operation, and its revision; (0, 0) for none."""
+        return self._sequences.get(client, (0, 0))
+
+    def is_new(self, client: str, sequence: int, committed: int) -> bool:
+        """Whether an operation is a client's next one; False: it is its last one, come again.
+
+        Its turn is when everything before is on disk, which reaches up to revision
+        ``committed``. Raises `CollabError` BAD_SEQUENCE for any other number.
+        """
+        last, revision = self.last(client)
+        if sequence == last + 1 and revision <= committed:
+            return True
+        if 0 < sequence < last:
+            raise CollabError(
+                errors.BAD_SEQUENCE, f"Operation {sequence} is saved, {last + 1} comes next."
+            )
+        if sequence != last or last == 0:
+            raise CollabError(
+                errors.BAD_SEQUENCE,
+                f"Operation {last + 1} comes next, when {last} is acknowledged; not {sequence}.",
+            )
+        return False
+
+    # The way of an operation.
+
+    def admit(self, value: Any) -> Delta:
+        """Everything that can be said of an operation before its place is known.
+
+        Raises `CollabError`.
+        """
+        try:
+            delta = Delta(value)
+            self._kind.validate(delta)
+        except InvalidOperation as error:
+            raise CollabError(errors.BAD_OPERATION, str(error)) from error
+        inserted = delta.insert_length()
+        limit = self._limits.operation_size
+        if inserted > limit:
+            raise CollabError(
+                errors.OPERATION_TOO_LARGE,
+                f"An edit may insert {limit} characters, not {inserted}: make it in smaller parts.",
+            )
+        return delta
+
+    def transform(self, base: int, client: str, delta: Delta) -> Delta:
+        """Move an operation made on revision ``base`` to the newest. Raises `CollabError`."""
+        if len(delta.parts) * (self._authority.revision - base) > STEPS:
+            # Somebody else's keystrokes would wait for it. The client is let go, transforms
+            # it itself when it resumes, and sends it on the newest revision.
+            raise CollabError(errors.TOO_SLOW, "Too much was changed meanwhile: come again.")
+        try:
+            return self._authority.transform(base, client, delta)
+        except UnknownRevision as error:
+            raise CollabError(errors.BAD_REVISION, str(error)) from error
+        except ForgottenRevision as error:
+            if base < 0:
+                raise CollabError(errors.BAD_REVISION) from error
+            raise CollabError(
+                errors.TOO_SLOW, "That edit was made on a revision too far back: come again."
+            ) from error
+        except InvalidOperation as error:
+            raise CollabError(errors.BAD_OPERATION, str(error)) from error
+
+    def check(self, delta: Delta) -> None:
+        """Raise InvalidOperation or `CollabError` if the newest content can't take ``delta``."""
+        self._kind.validate(delta)
+        self._check_size(delta)
+        self._authority.content.copy().apply(delta)
+
+    def order(self, base: int, client: str, sequence: int, author: str, delta: Delta) -> int:
+        """Give an operation its revision: after this it is ordered, not yet saved.
+
+        Raises `CollabError`; nothing has changed then.
+        """
+        authority = self._authority
+        if base != authority.revision:
+            delta = self.transform(base, client, delta)
+        # Not before the transform: what two people delete is deleted once.
+        self._check_size(delta)
+        try:
+            revision = authority.apply(client, delta)
+        except InvalidOperation as error:
+            raise CollabError(errors.BAD_OPERATION, str(error)) from error
+        operation = StoredOperation(
+            revision, client, sequence, author, round(time.time(), 3), _encode(delta.ops)
+        )
+        self._sequences[client] = (sequence, revision)
+        self._ordered.append((operation, delta))
+        return revision
+
+    def take(self) -> list[Ordered]:
+        """Hand over everything ordered since the last call."""
+        taken, self._ordered = self._ordered, []
+        return taken
+
+    def forget(self, keep: int) -> None:
+        """Keep only the last ``keep`` operations to transform over."""
+        self._authority.forget(keep)
+
+    def _check_size(self, delta: Delta) -> None:
+        limit = self._limits.document_size
+        length = self._authority.content.length
+        # Counting what is deleted as well costs more, and is seldom needed.
+        if length + delta.insert_length() > limit and delta.change_length() > max(
+            limit - length, 0
+        ):
+            raise CollabError(
+                errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters."
+            )

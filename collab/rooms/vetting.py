@@ -1,0 +1,95 @@
+"""Asking before an edit is taken: one operation of a document after the other, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from collab.ot import Delta, InvalidOperation
+from collab.protocol import errors, messages
+from collab.protocol.errors import CollabError
+from collab.rooms.ordering import Ordering
+from collab.rooms.port import RoomObserver, Session
+from collab.rooms.telling import refuse
+from collab.storage.port import Kept
+
+if TYPE_CHECKING:
+    from collab.rooms.room import Room
+
+log = logging.getLogger(__name__)
+
+
+class Vetting:
+    """Waits for the observer; rooms go this way only where somebody wants to be asked."""
+
+    def __init__(self, room: Room, ordering: Ordering, observer: RoomObserver) -> None:
+        self._room = room
+        self._ordering = ordering
+        self._observer = observer
+        self._turn = asyncio.Lock()
+
+    @property
+    def needed(self) -> bool:
+        """Whether an operation that comes now has to go this way."""
+        return self._observer.vets or self._turn.locked()
+
+    async def submit(
+        self, session: Session, operation: messages.Operation, delta: Delta
+    ) -> None:
+        """Ask about a session's operation, then order it or tell the session why not."""
+        room, client = self._room, session.client
+        async with self._turn:
+            try:
+                room.check_alive()
+                if session.id not in room.sessions:
+                    return  # its client sends it again, and is then known or not
+                last, _ = self._ordering.last(client)
+                if operation.sequence != last + 1:
+                    return  # the same operation, sent twice, was taken while this one waited
+                author = session.user.id
+                base, delta = await self._ask(
+                    session, client, author, operation.revision, delta
+                )
+                if "write" not in session.permissions:
+                    return  # taken from them meanwhile: it comes again, and is refused
+                room.order(base, client, operation.sequence, author, delta)
+            except CollabError as error:
+                refuse(session, error, operation.sequence)
+            except Exception:
+                log.exception("document %s: an operation could not be looked at", room.id)
+                refuse(session, CollabError(errors.INTERNAL), operation.sequence)
+
+    async def edit(
+        self, client: str, author: str, revision: int | None, delta: Delta, keep: Sequence[Kept]
+    ) -> int:
+        """Ask about an edit made on the server; its revision. Raises `CollabError`."""
+        async with self._turn:
+            base, delta = await self._ask(None, client, author, revision, delta)
+            return self._room.order_own(base, author, delta, keep)
+
+    async def _ask(
+        self,
+        session: Session | None,
+        client: str,
+        author: str,
+        revision: int | None,
+        delta: Delta,
+    ) -> tuple[int, Delta]:
+        """What is to be taken in the place of ``delta``, and the revision it applies to."""
+        newest = self._ordering.revision
+        if revision is not None and revision != newest:
+            delta = self._ordering.transform(revision, client, delta)
+        vetted = await self._observer.before(self._room, session, author, delta)
+        self._room.check_alive()
+        if vetted is not delta:
+            try:
+                self._ordering.check(vetted)
+            except (InvalidOperation, CollabError) as error:
+                # Not the author's fault: what they wrote is taken as it was.
+                log.error(
+                    "document %s: what a plugin made of an edit: %s", self._room.id, error
+                )
+                return newest, delta
+        return newest, vetted
