@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collab.ot import Delta, DocumentType
+    from collab.ot import Delta, DocumentType, document_type
     from collab.plugins.access import Action, Request
     from collab.plugins.archive import Operation
     from collab.plugins.base import Plugin
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collab.protocol.errors import CollabError
     from collab.protocol.messages import User
     from collab.rooms.port import Session
+    from collab.storage.port import StorageError, Violation
 
 __version__ = "0.1.0"
 
@@ -44,9 +45,12 @@ __all__ = [
     "RouteLike",
     "Server",
     "Session",
+    "StorageError",
     "User",
     "Veto",
+    "Violation",
     "__version__",
+    "document_type",
     "hookimpl",
 ]
 
@@ -68,8 +72,11 @@ _HOMES = {
     "RouteLike": "collab.plugins.routes",
     "Server": "collab.plugins.server",
     "Session": "collab.rooms.port",
+    "StorageError": "collab.storage.port",
     "User": "collab.protocol.messages",
     "Veto": "collab.plugins.specs",
+    "Violation": "collab.storage.port",
+    "document_type": "collab.ot",
     "hookimpl": "collab.plugins.specs",
 }
 

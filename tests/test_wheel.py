@@ -35,6 +35,14 @@ def test_only_the_package_lands_in_site_packages(site: Path) -> None:
     assert [name for name in names if not name.endswith(".dist-info")] == ["collab"]
 
 
+def test_the_migrations_travel_with_what_they_belong_to(site: Path) -> None:
+    for folder in ("migrations/versions", *(
+        str(path.relative_to(ROOT)) for path in (ROOT / "plugins").glob("*/migrations")
+    )):  # fmt: skip
+        steps = {path.name for path in (ROOT / folder).glob("*.py")}
+        assert steps and steps == {path.name for path in (site / "collab" / folder).glob("*.py")}
+
+
 def test_a_server_from_the_wheel_serves_the_same(site: Path, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(site)}
     where = subprocess.run(
@@ -58,6 +66,8 @@ def test_a_server_from_the_wheel_serves_the_same(site: Path, tmp_path: Path) -> 
             )
             with urllib.request.urlopen(request) as response:
                 links = json.load(response)["links"]
+            with urllib.request.urlopen(f"{address}{links['self']}/export/chat") as page:
+                assert b"Chat about x" in page.read()
             with urllib.request.urlopen(address + links["page"]) as page:
                 editor = page.read().decode()
             for folder in sorted((ROOT / "plugins").glob("*/static/*.js")):

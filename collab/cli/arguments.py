@@ -35,7 +35,8 @@ def make_parser() -> ArgumentParser:
         "--only", metavar="NAME", action="append", help="load this plugin, and no others but those"
     )
     _settings(serve, ALL)
-    _settings(_add(commands, "migrate", "bring the database to this version's form"), STORAGE)
+    migrate = _add(commands, "migrate", "bring the database to this version's form")
+    _settings(migrate, STORAGE | PLUGINS)
     _documents(commands)
     _transfer(commands)
     _plugins(commands)
@@ -68,22 +69,29 @@ def command_parser(name: str, help: str = "") -> ArgumentParser:
 
 
 def _plugins(commands: _Commands) -> None:
-    plugins = _group(commands, "plugins", "look at plugins, and make one")
+    plugins = _group(commands, "plugins", "look at plugins, switch them, and make one")
     listing = _add(plugins, "list", "which there are, switched on or not", "plugins list")
     listing.add_argument("--json", action="store_true", help="one JSON object on each line")
-    group = listing.add_argument_group(
-        "on a running server", "with --url, how they are doing there"
-    )
-    group.add_argument("--url", help="the server's address (or COLLAB_URL)")
-    group.add_argument("--token", dest="bearer", help="a script's token (or COLLAB_TOKEN)")
+    _server(listing, "on a running server", "with --url, how they are doing there")
     _settings(listing, PLUGINS, tokens=False)
     show = _add(plugins, "show", "what a plugin can do and what can be set", "plugins show")
     show.add_argument("name")
     _settings(show, PLUGINS, tokens=False)
+    for state, what in (
+        ("on", "switch a plugin on, with its files as they are now"),
+        ("off", "switch a plugin off until the server starts anew"),
+        ("reload", "load a plugin anew, with its files as they are now"),
+    ):
+        switch = _add(plugins, state, f"{what}, on a running server", f"plugins {state}")
+        switch.add_argument("name")
+        _server(switch, "the running server", "who administers it has a token, or sits at it")
     new = _add(plugins, "new", "make a plugin that works, to change it", "plugins new")
     new.add_argument("name", help="small letters, digits and _")
     new.add_argument(
         "--into", metavar="FOLDER", default=".", help="the folder of your plugins, by default here"
+    )
+    new.add_argument(
+        "--package", action="store_true", help="a Python package, to be installed and published"
     )
 
 
@@ -94,7 +102,9 @@ def _documents(commands: _Commands) -> None:
     listing.add_argument("--json", action="store_true", help="one JSON object on each line")
     create = _add(group, "create", "make an empty document; prints its id", "documents create")
     create.add_argument("title")
-    create.add_argument("--type", default="text", help="text (the default) or richtext")
+    create.add_argument(
+        "--type", default="text", help="text (the default), richtext, or one that a plugin brings"
+    )
     show = _add(group, "show", "what is known of a document", "documents show")
     show.add_argument("id")
     show.add_argument("--json", action="store_true", help="as a JSON object")
@@ -102,7 +112,7 @@ def _documents(commands: _Commands) -> None:
     delete.add_argument("ids", nargs="+", metavar="id")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     for parser in (listing, create, show, delete):
-        _where(parser)
+        _where(parser, plugins=parser is create)
 
 
 def _transfer(commands: _Commands) -> None:
@@ -111,16 +121,30 @@ def _transfer(commands: _Commands) -> None:
     importing.add_argument("--title", help="by default the file's name without its ending")
     importing.add_argument(
         "--format",
-        help="text, delta, or one that a plugin brings; by default delta for .json, else text",
+        help="text, delta, backup, or one that a plugin brings; by default delta for .json,"
+        " backup for .collab, else text",
     )
-    importing.add_argument("--type", help="text or richtext; by default what the file needs")
+    importing.add_argument(
+        "--type",
+        help="text, richtext, or one that a plugin brings; by default what the file needs",
+    )
+    importing.add_argument(
+        "--without",
+        metavar="PLUGIN",
+        action="append",
+        default=[],
+        help="of a backup, leave out the rows that this plugin has in tables",
+    )
     _where(importing, plugins=True)
     export = _add(commands, "export", "write documents into files or to standard output")
     export.add_argument("ids", nargs="*", metavar="id")
     export.add_argument("--all", action="store_true", help="every document, into a folder")
     export.add_argument("--output", "-o", help="a file, or a folder for several documents")
     export.add_argument(
-        "--format", default="text", help="text (the default), delta, or one that a plugin brings"
+        "--format",
+        default="text",
+        help="text (the default), delta, backup (all that is kept of the document, with its"
+        " history), or one that a plugin brings",
     )
     export.add_argument("--revision", type=_revision, help="by default the newest")
     export.add_argument("--force", action="store_true", help="replace files that are there")
@@ -135,12 +159,18 @@ def _revision(text: str) -> int:
 
 def _where(parser: ArgumentParser, plugins: bool = False) -> None:
     """Which documents a command works on."""
-    group = parser.add_argument_group(
-        "through a running server", "without --url the command works on the database itself"
+    _server(
+        parser,
+        "through a running server",
+        "without --url the command works on the database itself",
     )
+    _settings(parser, STORAGE | PLUGINS if plugins else STORAGE, tokens=False)
+
+
+def _server(parser: ArgumentParser, title: str, description: str) -> None:
+    group = parser.add_argument_group(title, description)
     group.add_argument("--url", help="the server's address (or COLLAB_URL)")
     group.add_argument("--token", dest="bearer", help="a script's token (or COLLAB_TOKEN)")
-    _settings(parser, STORAGE | PLUGINS if plugins else STORAGE, tokens=False)
 
 
 def _settings(parser: ArgumentParser, names: Collection[str], tokens: bool = True) -> None:

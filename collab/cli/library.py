@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
 
-EXTENSIONS = {"text": "txt", "delta": "json"}
-"""Of files of plain text, and of the JSON of a delta; plugins bring other formats."""
+from collab.storage.backup import EXTENSION, FORMAT
+
+EXTENSIONS = {"text": "txt", "delta": "json", FORMAT: EXTENSION}
+"""Of files of plain text, of the JSON of a delta, and of documents whole; plugins bring other
+formats."""
 
 
 class Entry(Struct, frozen=True):
@@ -20,6 +23,13 @@ class Entry(Struct, frozen=True):
     revision: int
     created: float
     updated: float
+
+
+class Restored(Entry, frozen=True):
+    """A document that was made of a backup."""
+
+    original: str
+    """The id that it had when it was exported."""
 
 
 class Library(Protocol):
@@ -38,8 +48,11 @@ class Library(Protocol):
     def content(self, id: str, format: str, revision: int | None = None) -> Iterator[bytes]:
         """What a document holds, in pieces; fails before the first piece or not at all."""
 
-    def extension(self, format: str) -> str:
-        """Of files of a format that documents are exported to."""
+    def extension(self, format: str, type: str = "text") -> str:
+        """Of files of a format that documents of that type are exported to."""
 
     def import_file(self, format: str, data: bytes, filename: str, title: str | None) -> Entry:
         """Make a document of a file in a format that a plugin brings."""
+
+    def restore(self, data: bytes, title: str | None, without: Sequence[str]) -> Restored:
+        """Bring back the document of a backup, without the rows of some plugins' tables."""

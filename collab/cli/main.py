@@ -60,8 +60,10 @@ def _serve(arguments: Namespace) -> int:
 
 def _migrate(arguments: Namespace) -> int:
     settings = _load(arguments).settings
-    with open_directly(settings, "a command that migrates the database"):
+    with open_directly(settings, "a command that migrates the database") as library:
         print("The database is up to date.")
+        for name, steps in library.migrate_plugins().items():
+            print(f"The tables of the plugin {name} were migrated: {', '.join(steps)}.")
     return Exit.DONE
 
 
@@ -114,6 +116,9 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "export": _with_library(transfer.export),
     "plugins list": plugins.show_list,
     "plugins show": plugins.show,
+    "plugins on": plugins.switch,
+    "plugins off": plugins.switch,
+    "plugins reload": plugins.switch,
     "plugins new": plugins.new,
     "settings": _settings,
 }

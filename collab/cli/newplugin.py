@@ -1,4 +1,7 @@
-"""What ``collab plugins new`` writes: a small plugin that works, to be changed into another."""
+"""What ``collab plugins new`` writes: a small plugin that works, to be changed into another.
+
+It is a folder of plugins' own form, or with ``--package`` a Python package to be published.
+"""
 
 from __future__ import annotations
 
@@ -50,14 +53,14 @@ Show everybody how long the document is.
 |---|---|---|
 | `delay` | 0.2 | seconds from an edit until everybody is told |
 
-- `__init__.py`: the hooks `session_joined` and `operation_committed`
-- `static/{name}.js`: the browser half
-- `tests/test_{name}.py`: run it with `pytest`
+- `{within}__init__.py`: the hooks `session_joined` and `operation_committed`
+- `{within}static/{name}.js`: the browser half
+- `tests/test_{name}.py`: run it with `{pytest}`
 """
 
 _TEST = '''"""{title} on a running server."""
 
-from pathlib import Path
+{imports}
 
 import pytest
 
@@ -66,17 +69,10 @@ from collab.testing.fixtures import server
 
 __all__ = ["server"]
 
-FOLDER = Path(__file__).parents[1]
-
 
 @pytest.fixture
 def server_settings(tmp_path):
-    return Settings(
-        data_dir=tmp_path,
-        plugins_dir=FOLDER.parent,
-        plugins_on=("{name}",),
-        plugins={{"{name}": {{"delay": 0.01}}}},
-    )
+{settings}
 
 
 @pytest.mark.asyncio
@@ -90,20 +86,77 @@ async def test_everybody_is_told_the_length(server):
                 break
 '''
 
+_IN_A_FOLDER = """    return Settings(
+        data_dir=tmp_path,
+        plugins_dir=Path(__file__).parents[2],
+        plugins_on=("{name}",),
+        plugins={{"{name}": {{"delay": 0.01}}}},
+    )"""
+
+_INSTALLED = """    installed = entry_points(group="collab.plugins").names
+    assert "{name}" in installed, "install the package first: pip install -e ."
+    return Settings(
+        data_dir=tmp_path,
+        plugins_on=("{name}",),
+        plugins={{"{name}": {{"delay": 0.01}}}},
+    )"""
+
+_PROJECT = """[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "{project}"
+version = "1.0"
+description = "Show everybody how long the document is, for Collab"
+readme = "README.md"
+requires-python = ">=3.11"
+dependencies = ["collab"]
+
+[project.optional-dependencies]
+test = ["pytest", "pytest-asyncio"]
+
+[project.entry-points."collab.plugins"]
+{name} = "{module}"
+"""
+
 _FILES = {
-    "__init__.py": _MODULE,
-    "static/{name}.js": _SCRIPT,
+    "{within}__init__.py": _MODULE,
+    "{within}static/{name}.js": _SCRIPT,
     "README.md": _README,
     "tests/test_{name}.py": _TEST,
 }
 
 
-def files(name: str) -> dict[str, str]:
+def project_name(name: str) -> str:
+    """What the package of a plugin is called."""
+    return "collab-" + name.replace("_", "-")
+
+
+def files(name: str, *, package: bool = False) -> dict[str, str]:
     """The files of a new plugin: paths in its folder and what they hold."""
     words = name.split("_")
+    module = f"collab_{name}"
     known = {
         "name": name,
         "title": " ".join(words).capitalize(),
         "klass": "".join(word.capitalize() for word in words),
+        "project": project_name(name),
+        "module": module,
     }
-    return {path.format(**known): text.format(**known) for path, text in _FILES.items()}
+    if package:
+        known |= {
+            "within": f"{module}/",
+            "pytest": "pip install -e .[test]` and `pytest",
+            "imports": "from importlib.metadata import entry_points",
+            "settings": _INSTALLED.format(**known),
+        }
+    else:
+        known |= {
+            "within": "",
+            "pytest": "pytest",
+            "imports": "from pathlib import Path",
+            "settings": _IN_A_FOLDER.format(**known),
+        }
+    wanted = _FILES | ({"pyproject.toml": _PROJECT} if package else {})
+    return {path.format(**known): text.format(**known) for path, text in wanted.items()}

@@ -81,13 +81,21 @@ async def _run(
         raise Failure(str(error)) from error
     rooms = Rooms(store, settings)
     try:
-        server = manager.offline(rooms, store)
+        [owner] = [
+            name for name, one in manager.loaded.items() if command in one.offered.commands
+        ]
+        server = await manager.offline(rooms, store)
+        if owner not in manager.loaded:
+            wrong = [one.sentence for one in manager.problems if one.name == owner]
+            raise Failure(
+                f"The command {command.name} can't be used: plugin {owner}: {wrong[-1]}."
+            )
         code = await command.function(server, arguments)
         return int(code or 0)
     except CollabError as error:
         raise Failure(error.sentence) from error
     except HARMLESS as error:
-        if isinstance(error, SystemExit):
+        if isinstance(error, SystemExit | Failure):
             raise
         logging.getLogger("collab.plugins").debug("in a command", exc_info=error)
         raise Failure(f"The command {command.name} failed: {describe(error)}") from error

@@ -1,4 +1,4 @@
-"""``collab plugins``: which there are, what one can do, and a new one."""
+"""``collab plugins``: which there are, what one can do, switching them, and a new one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 from collab.cli.documents import print_table
 from collab.cli.failure import Exit, Failure
 from collab.cli.loading import load
-from collab.cli.newplugin import files
+from collab.cli.newplugin import files, project_name
 from collab.cli.offline import load_plugins
 from collab.cli.remote import RemoteLibrary
 from collab.cli.show import HIDDEN, SECRET
@@ -63,6 +63,25 @@ def _health(health: dict[str, Any] | None) -> tuple[str, str, str, str]:
     )
 
 
+_SWITCHED = {"on": "is on", "off": "is off", "reload": "was loaded anew"}
+
+
+def switch(arguments: Namespace) -> int:
+    """Switches a plugin of a running server on or off, or loads it anew."""
+    state = arguments.command.removeprefix("plugins ")
+    url = arguments.url or os.environ.get("COLLAB_URL")
+    if not url:
+        raise Failure(
+            "That is for a running server: give its address with --url. What a server starts"
+            " with is said by the settings plugins_on and plugins_off.",
+            Exit.USAGE,
+        )
+    library = RemoteLibrary(url, arguments.bearer or os.environ.get("COLLAB_TOKEN"))
+    library.switch_plugin(arguments.name, state)
+    print(f"The plugin {arguments.name} {_SWITCHED[state]}.")
+    return Exit.DONE
+
+
 def show(arguments: Namespace) -> int:
     """What one plugin is for, what can be set, and what it does."""
     manager = load_plugins(load(vars(arguments), os.environ).settings)
@@ -104,6 +123,7 @@ def _described(manager: PluginManager, loaded: Loaded) -> list[str]:
         ("Imports", [f"{one.name}: {one.title} (.{one.extension})" for one in offered.importers]),
         ("Exports", [f"{one.name}: {one.title} (.{one.extension})" for one in offered.exporters]),
         ("Document types", [one.name for one in offered.document_types]),
+        ("Migrations of its own tables", _steps(loaded)),
         ("Browser half", _half(loaded)),
     ):
         if found:
@@ -111,6 +131,11 @@ def _described(manager: PluginManager, loaded: Loaded) -> list[str]:
     if loaded.folder is not None and (loaded.folder / "README.md").is_file():
         lines += ["", f"More in {loaded.folder / 'README.md'}"]
     return lines
+
+
+def _steps(loaded: Loaded) -> list[str]:
+    folder = loaded.subfolder("migrations")
+    return [] if folder is None else [str(path) for path in sorted(folder.glob("*.py"))]
 
 
 def _half(loaded: Loaded) -> list[str]:
@@ -122,28 +147,39 @@ def _half(loaded: Loaded) -> list[str]:
 
 
 def new(arguments: Namespace) -> int:
-    """Makes a plugin's folder, with a browser half, a README and a test that passes."""
-    name = arguments.name
+    """Makes a plugin's folder or package, with a browser half, a README and a test that passes."""
+    name, package = arguments.name, arguments.package
     try:
         check_name(name)
     except Unusable as error:
         raise Failure(f"{name!r} is no name: {error}.", Exit.USAGE) from error
     if keyword.iskeyword(name):
         raise Failure(f"{name!r} is a word of Python's own.", Exit.USAGE)
-    folder = Path(arguments.into) / name
+    bundled = any(one.name == name for one in find(None, ())[0])
+    if package and bundled:
+        raise Failure(
+            f"There is a bundled plugin {name}, which only a folder can take the place of:"
+            " choose another name.",
+            Exit.USAGE,
+        )
+    folder = Path(arguments.into) / (project_name(name) if package else name)
     try:
         folder.mkdir(parents=True)
-        for path, text in files(name).items():
+        for path, text in files(name, package=package).items():
             file = folder / path
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
     except FileExistsError:
         raise Failure(f"{folder} is there already.") from None
     except OSError as error:
         raise Failure(f"{folder} can't be made: {error.strerror}.") from None
-    if any(one.name == name for one in find(None, ())[0]):
+    if bundled:
         print(f"There is a bundled plugin {name}: this one takes its place.")
     print(f"Made {folder}. Try it:")
-    print(f"  collab serve --plugins-dir {arguments.into}")
+    if package:
+        print(f"  pip install -e {folder}[test]")
+        print("  collab serve")
+    else:
+        print(f"  collab serve --plugins-dir {arguments.into}")
     print(f"  pytest {folder}")
     return Exit.DONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -12,7 +12,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import msgspec
 
 from collab.cli.failure import Exit, Failure
-from collab.cli.library import EXTENSIONS, Entry
+from collab.cli.library import EXTENSIONS, Entry, Restored
+from collab.storage.backup import FORMAT
 
 TIMEOUT = 60.0
 """Seconds that the server may be silent."""
@@ -34,6 +35,15 @@ class _Format(msgspec.Struct):
 class _Formats(msgspec.Struct):
     importers: list[_Format]
     exporters: list[_Format]
+
+
+class _Type(msgspec.Struct):
+    name: str
+    extension: str
+
+
+class _Types(msgspec.Struct):
+    types: list[_Type]
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -86,6 +96,8 @@ class RemoteLibrary:
             return Failure(
                 f"{self._url} answers {error.code} {error.reason}: is that the address of Collab?"
             )
+        if error.code in (401, 403):
+            sentence += " Say who you are with a token of that server's: --token, or COLLAB_TOKEN."
         missing = error.code in (404, 410)
         return Failure(sentence, Exit.MISSING if missing else Exit.FAILED)
 
@@ -103,6 +115,14 @@ class RemoteLibrary:
         found = self._read(self._ask("GET", "/api/plugins"), dict[str, list[dict[str, Any]]])
         plugins: list[dict[str, Any]] = found["plugins"]
         return plugins
+
+    def switch_plugin(self, name: str, state: str) -> dict[str, Any]:
+        """Bring a plugin into a ``state``: ``on``, ``off`` or ``reload``. Returns how it is."""
+        path = f"/api/plugins/{quote(name, safe='')}"
+        shown: dict[str, Any] = self._read(
+            self._ask("POST", path, {"state": state}), dict[str, Any]
+        )
+        return shown
 
     def documents(self, search: str = "") -> Iterator[Entry]:
         cursor: str | None = None
@@ -136,7 +156,10 @@ class RemoteLibrary:
             response = self._ask("GET", path, accept="*/*")
         return self._pieces(response)
 
-    def extension(self, format: str) -> str:
+    def extension(self, format: str, type: str = "text") -> str:
+        if format == "text" and type != "text":
+            found: _Types = self._read(self._ask("GET", "/api/types"), _Types)
+            return next((one.extension for one in found.types if one.name == type), "txt")
         if format in EXTENSIONS:
             return EXTENSIONS[format]
         offers: _Formats = self._read(self._ask("GET", "/api/formats"), _Formats)
@@ -151,6 +174,13 @@ class RemoteLibrary:
         path = f"/api/import/{quote(format, safe='')}?{query}"
         entry: Entry = self._read(self._ask("POST", path, data), Entry)
         return entry
+
+    def restore(self, data: bytes, title: str | None, without: Sequence[str]) -> Restored:
+        named = [("title", title)] if title else []
+        query = urlencode([*named, *(("without", plugin) for plugin in without)])
+        path = f"/api/import/{FORMAT}?{query}"
+        restored: Restored = self._read(self._ask("POST", path, data), Restored)
+        return restored
 
     def _pieces(self, response: HTTPResponse) -> Iterator[bytes]:
         with response:

@@ -16,12 +16,14 @@ from typing import Any
 
 import msgspec
 
+from collab.cli.backups import are_backups, import_backups
 from collab.cli.failure import Exit, Failure
 from collab.cli.library import EXTENSIONS, Entry, Library
 from collab.cli.progress import progress
+from collab.cli.reading import STDIN, read_file
 from collab.ot import Delta, InvalidOperation, document_type
+from collab.storage.backup import FORMAT
 
-STDIN = "-"
 _UNFIT = re.compile(r'[\x00-\x1f/\\:*?"<>|]+')
 
 
@@ -35,6 +37,11 @@ def import_files(library: Library, arguments: Namespace) -> None:
         raise Failure("--title is for one file; several are called by their names.", Exit.USAGE)
     if files.count(STDIN) > 1:
         raise Failure("Standard input (-) can be read once only.", Exit.USAGE)
+    if are_backups(arguments):
+        import_backups(library, arguments)
+        return
+    if arguments.without:
+        raise Failure("--without is for backups: they alone hold rows of plugins.", Exit.USAGE)
     if arguments.format is not None and arguments.format not in EXTENSIONS:
         _import_by_plugin(library, arguments)
         return
@@ -55,7 +62,7 @@ def import_files(library: Library, arguments: Namespace) -> None:
 def _import_by_plugin(library: Library, arguments: Namespace) -> None:
     if arguments.type is not None:
         raise Failure("--type is for text and delta; a plugin knows what a file is.", Exit.USAGE)
-    read = [(name, _read_file(name)) for name in arguments.files]
+    read = [(name, read_file(name)) for name in arguments.files]
     with progress("importing", sum(_size(data) for _, data in read)) as bar:
         for name, data in read:
             filename = "" if name == STDIN else Path(name).name
@@ -68,20 +75,13 @@ def _import_by_plugin(library: Library, arguments: Namespace) -> None:
             bar.advance(_size(data))
 
 
-def _read_file(name: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
-    except OSError as error:
-        raise Failure(f"{name} can't be read: {error.strerror}.") from None
-
-
 def _size(content: Any) -> int:
     return len(content) + 1
 
 
 def _read_document(name: str, format: str | None, type: str | None) -> tuple[str, Any]:
     """The type and content that a file is imported as. Raises `Failure`."""
-    data = _read_file(name)
+    data = read_file(name)
     if (format or ("delta" if name.lower().endswith(".json") else "text")) == "delta":
         return _read_delta(name, data, type)
     try:
@@ -122,7 +122,9 @@ def export(library: Library, arguments: Namespace) -> None:
     if arguments.all == bool(ids):
         raise Failure("Name the documents to export, or give --all.", Exit.USAGE)
     wanted: str = arguments.format
-    extension = library.extension(wanted)
+    if wanted == FORMAT and arguments.revision is not None:
+        raise Failure("A backup holds every revision: leave --revision out.", Exit.USAGE)
+    library.extension(wanted)  # there is such a format
     output = None if arguments.output in (None, STDIN) else Path(arguments.output)
     into_folder = arguments.all or len(ids) > 1 or (output is not None and output.is_dir())
     if into_folder and output is None:
@@ -142,7 +144,7 @@ def export(library: Library, arguments: Namespace) -> None:
         raise Failure(f"{output} can't be made a folder: {error.strerror}.") from None
     with progress("exporting", len(entries)) as bar:
         for entry in entries:
-            path = output / file_name(entry, extension)
+            path = output / file_name(entry, library.extension(wanted, entry.type))
             pieces = library.content(entry.id, wanted, arguments.revision)
             _write(path, pieces, arguments.force)
             bar.advance()

@@ -116,10 +116,7 @@ class Archive:
             raise CollabError(errors.BAD_REVISION, str(error)) from error
         if loaded is None:
             raise CollabError(errors.NO_DOCUMENT)
-        try:
-            content = await asyncio.to_thread(replayed, loaded)
-        except LookupError as error:
-            raise CollabError(errors.CONFLICT, str(error)) from error
+        content = await asyncio.to_thread(replayed, loaded)
         at = loaded.operations[-1].revision if loaded.operations else loaded.snapshot.revision
         return loaded.document, Contents(at, content)
 

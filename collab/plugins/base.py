@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from collab.plugins.document import Document
+from collab.plugins.publishing import NO_DOCUMENT, check_topic
 from collab.plugins.settings import NoSettings
 from collab.protocol import messages
 from collab.protocol.frames import Frame
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collab.plugins.server import Server
     from collab.plugins.services import Services
     from collab.plugins.state import State
+    from collab.plugins.tables import Tables
     from collab.protocol.messages import User
 
 _P = ParamSpec("_P")
@@ -39,7 +41,8 @@ class Plugin:
     ``@hookimpl``.
 
     It is made once, without arguments, before the server starts; ``name``, ``settings``,
-    ``log`` and ``state`` are set right after. The docstring's first line says what it is for.
+    ``log``, ``state`` and ``tables`` are set right after. The docstring's first line says what it
+    is for.
     """
 
     api: int = API
@@ -48,6 +51,10 @@ class Plugin:
 
     class Settings(NoSettings, frozen=True):
         """What an operator can decide; replace it by a `msgspec.Struct` of your own."""
+
+    Message: Any = None
+    """What the browser half sends: a `msgspec.Struct`, or a union of Structs with a tag each.
+    Then ``message_received`` is handed one of these; None: any JSON value, as it came."""
 
     name: str
     """The folder's name; of its message channel, settings, log and state."""
@@ -59,7 +66,10 @@ class Plugin:
     """``collab.plugins.NAME``."""
 
     state: State
-    """What the plugin keeps in the store."""
+    """What the plugin keeps in the store, by key."""
+
+    tables: Tables
+    """What it keeps in tables of its own, which the migrations in its folder make."""
 
     _services: Services
 
@@ -116,6 +126,25 @@ class Plugin:
         else:
             await _a_turn()
 
+    async def publish(self, topic: str, data: Any, document: Document | None = None) -> None:
+        """Say a JSON value to all other plugins that implement ``published``.
+
+        ``topic`` is ``NAME.word``, as the plugin NAME documents it; ``document`` is what it is
+        about, if anything: what is said about one is heard in order with what happens to it.
+        They are told that it comes from this plugin. Nobody is waited for, save when the plugin
+        has said more than is good for its listeners. Raises ValueError (no topic, too large),
+        TypeError (no JSON), LookupError before ``server_started``.
+        """
+        check_topic(topic)
+        encoded = _encode(data)
+        _check_size(encoded)
+        services = self._services
+        publishing = services.started().publishing
+        lane = NO_DOCUMENT if document is None else document.id
+        await services.flow.admit(lane, None, len(encoded))
+        if publishing is not None:
+            publishing.say(services.guard.plugin, topic, encoded, document)
+
     def wants(self, hook: str) -> bool:
         """Whether the plugin, with the settings it has, has to be called for a hook that it
         implements; asked when it is loaded. A hook that is not wanted costs nothing.
@@ -133,7 +162,8 @@ class Plugin:
         """The plugin's ranges in an open document, which move with its text and survive a
         restart.
 
-        They go when the document is deleted. Raises `NotOpen`.
+        They go when the document is deleted. For the document that an exporter is handed they
+        are as of its revision, for reading only; that needs no server. Raises `NotOpen`.
         """
         return self._services.ranges(document)
 
@@ -154,21 +184,25 @@ class Plugin:
         **keywords: _P.kwargs,
     ) -> None:
         """Run ``work(…)`` in the background, ``seconds`` from now and once, however often it is
-        asked for until then with the same ``key``. The first call's arguments are used.
+        asked for until then with the same ``key``. The latest call's arguments are used.
         """
         name = getattr(work, "__name__", "task")
         self._services.tasks.soon(name, key, seconds, lambda: work(*arguments, **keywords))
 
     def _frame(self, data: Any) -> Frame:
         encoded = messages.encode(messages.Message(self.name, msgspec.Raw(_encode(data))))
-        if len(encoded) > MESSAGE_SIZE:
-            raise ValueError(
-                f"A message has at most {MESSAGE_SIZE} bytes of JSON, this one {len(encoded)}."
-            )
+        _check_size(encoded)
         return Frame(encoded)
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+def _check_size(encoded: bytes) -> None:
+    if len(encoded) > MESSAGE_SIZE:
+        raise ValueError(
+            f"A message has at most {MESSAGE_SIZE} bytes of JSON, this one {len(encoded)}."
+        )
 
 
 async def _a_turn() -> None:

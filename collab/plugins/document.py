@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from collab.ot import Delta
+from collab.ot import Delta, content_like
 from collab.plugins.archive import Archive, Contents, Operation
 from collab.plugins.edit import Edit
+from collab.plugins.frozen import FrozenRoom
 from collab.protocol.frames import Frame
 from collab.protocol.messages import User
 from collab.rooms.port import Session
 from collab.storage.port import DocumentRecord, Kept
 
 if TYPE_CHECKING:
-    from collab.ot import Content
+    from collab.ot import Content, DocumentType
 
 
 class OpenRoom(Protocol):
@@ -23,6 +24,8 @@ class OpenRoom(Protocol):
 
     @property
     def document(self) -> DocumentRecord: ...
+    @property
+    def type(self) -> DocumentType: ...
     @property
     def revision(self) -> int: ...
     @property
@@ -88,6 +91,12 @@ class Document:
         return self._record.type
 
     @property
+    def like(self) -> str:
+        """The built-in type whose content it has: ``text`` for all that is plain text, whatever
+        its type is called, ``richtext``, or empty for an algebra of a plugin's own."""
+        return content_like(self._record.type) if self._room is None else self._room.type.like
+
+    @property
     def created(self) -> float:
         """Seconds since 1970 (UTC)."""
         return self._record.created
@@ -96,6 +105,11 @@ class Document:
     def open(self) -> bool:
         """Whether there is content to read; only a document that nobody uses has none."""
         return self._room is not None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it is what the document was at a revision, as exporters get it: for reading."""
+        return isinstance(self._room, FrozenRoom)
 
     @property
     def revision(self) -> int:

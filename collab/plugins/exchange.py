@@ -13,6 +13,7 @@ from collab.plugins.guard import HARMLESS, Guard
 from collab.plugins.offers import Format, Imported
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
+from collab.storage.backup import FORMAT
 
 BUDGET = 60.0
 """Seconds a conversion may take."""
@@ -70,7 +71,9 @@ def _by_name(
     found: dict[str, Offer] = {}
     for offer in offers:
         name = offer.format.name
-        if name in found:
+        if name == FORMAT:
+            told(f"plugin {offer.guard.plugin}: the {kind} {name} is Collab's own")
+        elif name in found:
             told(
                 f"plugin {offer.guard.plugin}: the {kind} {name} is"
                 f" plugin {found[name].guard.plugin}'s"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from collab.ot import Delta
+from collab.ot import Delta, DocumentType
 from collab.plugins.archive import Contents
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.rooms.port import Session
+from collab.rooms.replay import known_type
 from collab.storage.port import DocumentRecord, Kept
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class FrozenRoom:
 
     def __init__(self, document: DocumentRecord, contents: Contents) -> None:
         self.document = document
+        self.type: DocumentType = known_type(document)
         self.revision = contents.revision
         self.content: Content = contents.content
         self.sessions: Mapping[str, Session] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,13 +14,11 @@ from collab.plugins.offers import Contribution, NewDocument
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
-from collab.rooms.new import new_document
+from collab.rooms.new import DOCUMENT_ID, new_document
 from collab.storage.port import DocumentRecord
 
 Ask = Callable[[str], Sequence[Implementation]]
 """Who implements a hook, in order."""
-
-_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 
 
 class Gate:
@@ -67,6 +64,16 @@ class Gate:
             said = said or answer
         return otherwise if said is None else said
 
+    async def permissions(self, user: User, document: Document) -> frozenset[str]:
+        """What a session of somebody may do: nothing, ``read``, or ``read`` and ``write``.
+
+        Raises `CollabError` FORBIDDEN when a plugin failed.
+        """
+        if not await self.allows(user, "read", document):
+            return frozenset()
+        write = await self.allows(user, "write", document)
+        return frozenset({"read", "write"}) if write else frozenset({"read"})
+
     async def contributions(self, page: str, document: Document | None) -> list[Contribution]:
         """What plugins add to a page."""
         found = []
@@ -94,7 +101,7 @@ class Gate:
     async def find_document(self, id: str) -> tuple[DocumentRecord, Delta] | None:
         """A document from elsewhere, if a plugin has one by that id."""
         asked = self._ask("find_document")
-        if not asked or not _ID.fullmatch(id):
+        if not asked or not DOCUMENT_ID.fullmatch(id):
             return None
         for one in asked:
             found = await one.ask((id,), NewDocument)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -17,6 +17,7 @@ from collab.plugins.discovery import Found, Problem, Unusable, find
 from collab.plugins.document import Document
 from collab.plugins.flow import BURST, RATE, Flow
 from collab.plugins.guard import HARMLESS, Guard, describe
+from collab.plugins.incoming import check_message
 from collab.plugins.positions import Track
 from collab.plugins.queue import LIMIT, Queue
 from collab.plugins.registry import Registry, check_marks
@@ -24,10 +25,11 @@ from collab.plugins.services import Services
 from collab.plugins.settings import WrongSettings, read
 from collab.plugins.specs import SOFT
 from collab.plugins.state import State
+from collab.plugins.tables import Tables
 from collab.plugins.tasks import Tasks
 from collab.plugins.watchdog import BLOCKED, LATE
 from collab.protocol.settings import Settings
-from collab.storage.port import Store
+from collab.storage.port import StorageError, Store
 
 log = logging.getLogger("collab.plugins")
 
@@ -59,11 +61,11 @@ class Loaded:
     plugin: Plugin
     found: Found
     folder: Path | None
-    """Where its static files and templates are."""
+    """Where its static files, templates and migrations are."""
     services: Services
     offered: Offered = field(init=False)
     generation: int = 0
-    """How often it was loaded anew; browsers fetch its files again for another one."""
+    """How often it was loaded anew; another one makes browsers load its files anew, too."""
 
     def __post_init__(self) -> None:
         self.offered = Offered(self.services.guard)
@@ -75,6 +77,13 @@ class Loaded:
             return str(self.folder)
         module = sys.modules.get(type(self.plugin).__module__)
         return str(getattr(module, "__file__", None) or self.found.where)
+
+    def subfolder(self, name: str) -> Path | None:
+        """``static``, ``templates`` or ``migrations`` (the steps that make its own tables); None
+        when it has none.
+        """
+        folder = None if self.folder is None else self.folder / name
+        return folder if folder is not None and folder.is_dir() else None
 
 
 class Loader:
@@ -160,6 +169,7 @@ class Loader:
         except HARMLESS as error:
             raise Unusable(f"can't be made: {describe(error)}") from error
         check_marks(plugin)
+        check_message(kind)
         plugin.name = name
         plugin.settings = read(name, declared, self._settings.plugins.get(name, {}))
         plugin.log = logging.getLogger(f"collab.plugins.{name}")
@@ -173,6 +183,7 @@ class Loader:
             bounds.hard,
         )
         plugin.state = State(name, self._store)
+        plugin.tables = Tables(name, self._store)
         plugin._services = services = Services(
             guard=guard,
             queue=Queue(guard, bounds.queue),
@@ -188,7 +199,30 @@ class Loader:
     def attach(self, loaded: Loaded, store: Store) -> None:
         """Keep what a plugin keeps in ``store``."""
         loaded.plugin.state.attach(store)
+        loaded.plugin.tables.attach(store)
         loaded.services.kept.attach(store)
+
+    async def migrate(self, loaded: Loaded) -> Sequence[str]:
+        """Bring a plugin's own tables to its version; the steps taken. Raises `Unusable`."""
+        folder, store = loaded.subfolder("migrations"), self._archive.store
+        if folder is None or store is None:
+            return []
+        name = loaded.found.name
+        try:
+            taken = await store.tables.migrate(name, folder)
+        except StorageError as error:
+            raise Unusable(str(error)) from error
+        if taken:
+            log.info("plugin %s: migrated its tables to %s", name, taken[-1])
+        return taken
+
+    def give_up(self, loaded: Loaded, sentence: str) -> None:
+        """Make a plugin that was registered one of the `problems`."""
+        loaded.offered.withdraw()
+        self.registry.unregister(loaded.found.name)
+        problem = Problem(loaded.found.name, loaded.found.where, sentence)
+        self.problems.append(problem)
+        log.error("plugin %s (%s): %s", problem.name, problem.where, sentence)
 
     def _check_names(self, known: set[str]) -> None:
         for name in self._settings.plugins:

@@ -62,13 +62,17 @@ class Queue:
             guard.skipped += 1
             return
         if self.waiting >= self._limit:
-            guard.flooded(self.waiting + 1, implementation.hook.name)
-            self._drop()
+            self.overflow(implementation.hook.name)
             return
         self._calls.append((document, implementation, arguments))
         self.waiting += 1
         if not self._scheduled:
             self._schedule()
+
+    def overflow(self, hook: str) -> None:
+        """One call more, of that hook, is too much: drop what waits, and leave the plugin alone."""
+        self._guard.flooded(self.waiting + 1, hook)
+        self._drop()
 
     async def drain(self) -> None:
         """Return when nothing waits."""
@@ -220,3 +224,7 @@ class Queue:
         del self._lanes[lane.document]
         if not self._lanes and not self._calls:
             self._empty.set()
+
+
+Listener = tuple[Queue, Implementation]
+"""Whom to call, and where the calls wait."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -46,7 +46,7 @@ class _Cut(msgspec.Struct, array_like=True):
     end: int | None
 
 
-class _Held(msgspec.Struct):
+class Held(msgspec.Struct):
     """A range as it is stored, at ``revision``."""
 
     start: int
@@ -54,6 +54,8 @@ class _Held(msgspec.Struct):
     revision: int
     data: Any = None
     cuts: list[_Cut] = []
+    made: int = 0
+    """The revision that it was first given at."""
 
 
 CUTS = 8
@@ -72,7 +74,7 @@ class Ranges:
         self._track = track
         self._state = state
         self._archive = archive
-        self._held: dict[str, _Held] | None = None
+        self._held: dict[str, Held] | None = None
         """At `_revision`; None until they are loaded."""
         self._revision = 0
         self._loading = asyncio.Lock()
@@ -95,10 +97,12 @@ class Ranges:
         held = await self._loaded()
         if not 0 <= start <= end:
             raise ValueError(f"A range can't go from {start} to {end}.")
-        fresh = _Held(start, end, self._track.revision, data)
+        fresh = Held(start, end, self._track.revision, data)
+        made = fresh.revision if revision is None else revision
+        fresh.made = min(made, held[key].made) if key in held else made
         if revision is not None:
             for delta in self._track.since(revision):
-                _move(fresh, delta)
+                move(fresh, delta)
         if fresh.end > self._document.length:
             raise ValueError(
                 f"A range can't end at {fresh.end} in a document of {self._document.length}."
@@ -153,46 +157,64 @@ class Ranges:
             with contextlib.suppress(Conflict):  # the document was deleted
                 await self._store(key, held)
 
-    async def _store(self, key: str, held: _Held) -> None:
+    async def _store(self, key: str, held: Held) -> None:
         held.revision = self._revision
         await self._state.set(key, msgspec.to_builtins(held), document=self._document)
 
-    async def _loaded(self) -> dict[str, _Held]:
+    async def _loaded(self) -> dict[str, Held]:
         async with self._loading:
-            if self._held is not None:
-                return self._held
-            stored = await self._state.list(document=self._document)
-            held = {key: msgspec.convert(value, _Held) for key, value in stored.items()}
-            revision = min([one.revision for one in held.values()], default=self.revision)
-            # What the track does not reach is in the log; meanwhile more may be committed.
-            while revision < self._track.oldest:
-                for operation in await self._archive.history(
-                    self._document.id, revision, self._track.revision
-                ):
-                    self._move_all(held, operation.revision, [operation.delta])
-                    revision = operation.revision
-            self._move_all(held, revision + 1, self._track.since(revision))
-            self._held = held
-            self._revision = self._track.revision
-            return held
+            if self._held is None:
+                self._held = await self._load()
+                self._revision = self._track.revision
+            return self._held
 
-    def _move_all(self, held: dict[str, _Held], first: int, deltas: Sequence[Delta]) -> None:
+    async def _load(self) -> dict[str, Held]:
+        held = await self._stored()
+        revision = min([one.revision for one in held.values()], default=self.revision)
+        # What the track does not reach is in the log; meanwhile more may be committed.
+        while revision < self._track.oldest:
+            for operation in await self._archive.history(
+                self._document.id, revision, self._track.revision
+            ):
+                self._move_all(held, operation.revision, [operation.delta])
+                revision = operation.revision
+        self._move_all(held, revision + 1, self._track.since(revision))
+        return held
+
+    async def _stored(self) -> dict[str, Held]:
+        stored = await self._state.list(document=self._document)
+        return {key: msgspec.convert(value, Held) for key, value in stored.items()}
+
+    def _move_all(self, held: dict[str, Held], first: int, deltas: Sequence[Delta]) -> None:
         """Move ranges over the operations ``first …``, each from its own revision on."""
         for revision, delta in enumerate(deltas, first):
             for one in held.values():
                 if one.revision < revision:
-                    _move(one, delta)
+                    move(one, delta)
 
     def _catch_up(self) -> None:
         if self._held is None or self._revision == self._track.revision:
             return
         for delta in self._track.since(self._revision):
             for one in self._held.values():
-                _move(one, delta)
+                move(one, delta)
         self._revision = self._track.revision
 
 
-def _move(held: _Held, delta: Delta) -> None:
+def moved(start: int, end: int, deltas: Iterable[Delta]) -> tuple[int, int]:
+    """Where a range is after some edits, one after the other."""
+    held = Held(start, end, 0)
+    for delta in deltas:
+        move(held, delta)
+    return held.start, held.end
+
+
+def inserted_length(inserted: Any) -> int:
+    """The length of what an op inserts, text or an embed."""
+    return len(inserted.encode("utf-16-le")) // 2 if isinstance(inserted, str) else 1
+
+
+def move(held: Held, delta: Delta) -> None:
     """Move a range over one delta."""
     index = 0
     for op in delta.ops:
@@ -201,15 +223,14 @@ def _move(held: _Held, delta: Delta) -> None:
         elif "delete" in op:
             _delete(held, index, op["delete"])
         else:
-            inserted = op["insert"]
-            length = len(inserted.encode("utf-16-le")) // 2 if isinstance(inserted, str) else 1
+            length = inserted_length(op["insert"])
             _insert(held, index, length)
             index += length
         if index > held.end and all(index > cut.at for cut in held.cuts):
             return
 
 
-def _insert(held: _Held, index: int, length: int) -> None:
+def _insert(held: Held, index: int, length: int) -> None:
     empty = held.start == held.end
     if index < held.start or (index == held.start and not empty):
         held.start += length
@@ -230,7 +251,7 @@ def _insert(held: _Held, index: int, length: int) -> None:
             cut.at += length
 
 
-def _delete(held: _Held, index: int, length: int) -> None:
+def _delete(held: Held, index: int, length: int) -> None:
     stop = index + length
     start = held.start - index if index <= held.start < stop else None
     end = held.end - index if index < held.end <= stop else None

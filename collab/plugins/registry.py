@@ -12,6 +12,7 @@ from collab.plugins.base import Plugin
 from collab.plugins.caller import Implementation
 from collab.plugins.discovery import Unusable
 from collab.plugins.guard import HARMLESS, Guard
+from collab.plugins.publishing import Hearing
 from collab.plugins.specs import HOOKS, PROJECT, Hooks
 
 
@@ -49,8 +50,9 @@ class Registry:
             caller.get_hookimpls(),
             key=lambda one: (one.trylast - one.tryfirst, one.plugin_name),
         )
+        kind = Hearing if hook == "published" else Implementation
         return tuple(
-            Implementation(
+            kind(
                 HOOKS[hook], self._guards[one.plugin_name], one.function, tuple(one.argnames)
             )
             for one in ordered

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from collab import __version__
 from collab.plugins.document import Document, OpenRoom
@@ -12,6 +12,8 @@ from collab.plugins.document import Document, OpenRoom
 if TYPE_CHECKING:
     from collab.ot import Delta
     from collab.plugins.guard import Health
+    from collab.plugins.house import House
+    from collab.plugins.standing import Standing
 
 
 class Opens(Protocol):
@@ -20,31 +22,26 @@ class Opens(Protocol):
     def use(self, id: str) -> AbstractAsyncContextManager[OpenRoom]: ...
 
 
-class House(Protocol):
-    """What stands behind a `Server`; the plugin manager does."""
-
-    def document_of(self, room: OpenRoom) -> Document: ...
-    def open_documents(self) -> list[Document]: ...
-    def health(self) -> dict[str, Health]: ...
-
-    async def list_documents(
-        self, search: str, limit: int, cursor: str | None
-    ) -> tuple[list[Document], str | None]: ...
-
-    async def make_document(self, title: str, type: str, content: Any) -> Document: ...
-
-
 class Server:
     """What ``server_started`` and ``server_stopping`` are handed, and ``self.server`` is."""
 
     version = __version__
     """Of Collab."""
 
-    def __init__(self, base_path: str, rooms: Opens | None, house: House) -> None:
+    def __init__(
+        self,
+        base_path: str,
+        rooms: Opens | None,
+        house: House,
+        standing: Standing,
+        health: Callable[[], Mapping[str, Health]],
+    ) -> None:
         self.base_path = base_path
         """The path a reverse proxy serves Collab under; empty when there is none."""
         self._rooms = rooms
         self._house = house
+        self._standing = standing
+        self._health = health
 
     @asynccontextmanager
     async def document(self, id: str) -> AsyncIterator[Document]:
@@ -79,6 +76,19 @@ class Server:
         """
         return await self._house.make_document(title, type, content)
 
+    async def reconsider(
+        self, *, user: str | None = None, document: str | None = None
+    ) -> int:
+        """Ask ``authorize``, and who they are ``authenticate``, anew for the sessions that are
+        open: of the user of that id, of the document of that id, or all.
+
+        Whoever may do less or more than when they came is let go, and comes straight back with
+        what they may do now; who may not even read gets what a newcomer gets. Returns how many
+        were let go. Call it when an answer of yours has changed, from a route or a task, never
+        in ``authorize`` itself. Takes as long as plugins take to answer.
+        """
+        return await self._standing.reconsider(user, document)
+
     def health(self) -> Mapping[str, Health]:
         """How each plugin is doing, by its name."""
-        return self._house.health()
+        return self._health()

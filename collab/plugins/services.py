@@ -9,9 +9,11 @@ from typing import Any
 from collab.plugins.access import Action
 from collab.plugins.archive import Archive
 from collab.plugins.document import Document
+from collab.plugins.earlier import EarlierRanges
 from collab.plugins.flow import Flow
 from collab.plugins.guard import Guard, Health
 from collab.plugins.positions import Positions, Track
+from collab.plugins.publishing import Publishing
 from collab.plugins.queue import Queue
 from collab.plugins.ranges import Ranges
 from collab.plugins.server import Server
@@ -32,6 +34,8 @@ class Started:
     """An ``aiohttp.ClientSession``. (Not named: no web library on this floor.)"""
     admit: Admit | None = None
     """Who sends a request to a route, if they may do something."""
+    publishing: Publishing | None = None
+    """Where plugins hear each other."""
 
 
 @dataclass(slots=True)
@@ -60,7 +64,10 @@ class Services:
         return self.start
 
     def ranges(self, document: Document) -> Ranges:
-        """The plugin's ranges in an open document. Raises `NotOpen`."""
+        """The plugin's ranges in an open document, or a view on them as of the revision that a
+        document is frozen at. Raises `NotOpen`."""
+        if document.frozen:
+            return EarlierRanges(document, self.kept, self.archive)
         ranges = self.ranged.get(document.id)
         if ranges is None:
             ranges = Ranges(document, self.track(document), self.kept, self.archive)

@@ -153,8 +153,11 @@ class Hooks:
         """Bring types of documents besides ``text`` and ``richtext``.
 
         - When: asked once, right after the plugin was loaded. A plain ``def``.
-        - Returns: ``collab.ot.DocumentType`` values. A name that is taken is a failure.
-          Documents of a type whose plugin is switched off can't be opened until it is back.
+        - Returns: ``collab.ot.DocumentType`` values, such as
+          ``document_type("text").variant("log", title="Log", extension="log")``. A variant of
+          ``text`` has its editor; one with an algebra of its own has no page. A name that is
+          taken is a failure. Documents of a type whose plugin is switched off can't be opened
+          until it is back.
         - Failure: logged and counted; the plugin then has no types.
         """
         return ()
@@ -202,7 +205,8 @@ class Hooks:
         """Say who sends a request: a login of your own, a header of a proxy that you trust.
 
         - When: once for every request that has to do with a person, before anything else; the
-          visitor waits. The first answer that is not None is taken.
+          visitor waits. The first answer that is not None is taken. Again, with the request
+          that began it, for a session that is reconsidered (see ``authorize``).
         - Returns: None when you don't know them, or a ``User(id, name, color)``. Without any
           answer they are who their cookie or token says, or a guest. To turn strangers away,
           implement ``authorize``.
@@ -214,10 +218,13 @@ class Hooks:
     def authorize(self, user: User, action: Action, document: Document | None) -> bool | None:
         """Say whether somebody may do something.
 
-        - When: before a request does something, and when a session begins: its
-          ``session.permissions`` are what was said then. ``action`` is ``read``, ``write``,
-          ``rename`` or ``delete`` (with the document, which may not be open), ``create`` or
-          ``administer`` (``document`` is None). Somebody waits, for each document in a list.
+        - When: before a request does something, when a session begins, and for sessions that
+          are open when a plugin calls ``server.reconsider()`` or one that answers here is
+          switched on, off or loaded anew: ``session.permissions`` are what was said last.
+          Who may do less or more than before is let go, and comes straight back. ``action`` is
+          ``read``, ``write``, ``rename`` or ``delete`` (with the document, which may not be
+          open), ``create`` or ``administer`` (``document`` is None). Somebody waits, for each
+          document in a list.
         - Returns: False to refuse, True to allow, None to leave it to others. One False refuses.
           If nobody says anything, everything is allowed but ``administer``, which scripts with
           a token and visitors from this very machine may, unless a plugin says who they are.
@@ -251,7 +258,8 @@ class Hooks:
     def document_created(self, document: Document) -> None:
         """A document was made.
 
-        - When: after it is on disk. It may not be open: then it has a title but no text.
+        - When: after it is on disk. It may not be open: then it has a title but no text. Also
+          when one comes back from a backup, with its history and all that plugins kept for it.
         - Returns: nothing.
         - Failure: logged and counted.
         """
@@ -324,14 +332,17 @@ class Hooks:
 
     @_hook("asked", budget=1.0)
     def before_operation(
-        self, document: Document, session: Session | None, delta: Delta
+        self, document: Document, session: Session | None, author: str, delta: Delta
     ) -> Delta | None:
         """An edit is about to be taken. Implement it only if you must: its author waits.
 
         - When: before the edit has its place. ``delta`` is written for the newest revision,
           which may be ahead of the committed ``document.text`` by what is still being saved.
-          ``session`` is None for edits made on the server (HTTP, plugins). Do not wait for
-          an edit of the same document in here: it would wait for you.
+          ``author`` is the id of the user whose edit it will be, as the server vouches for
+          it: ``token:NAME`` for a script, also over HTTP; for an edit that a plugin makes,
+          whom that plugin names. ``session`` is None for edits made on the server (HTTP,
+          plugins). Do not wait for an edit of the same document in here: it would wait for
+          you.
         - Returns: None to let the edit pass, or the Delta to take in its place; the next
           plugin is asked about that one. Raises ``Veto(sentence)`` to refuse it, or
           ``Veto(sentence, retry_after=seconds)`` to take it later.
@@ -364,12 +375,30 @@ class Hooks:
     def message_received(self, document: Document, session: Session, data: Any) -> None:
         """The plugin's browser half sent a message; other plugins' are not seen.
 
-        - When: in the order they were sent. ``data`` is any JSON value, made by whoever
-          holds the other end: trust ``session.user``, check everything else.
+        - When: in the order they were sent. ``data`` is an instance of the plugin's
+          ``Message``; when it declares none, any JSON value. It is made by whoever holds the
+          other end: trust ``session.user``, check everything else. What does not fit
+          ``Message`` is answered with the error ``bad_message``, and the plugin is not told.
         - Returns: nothing.
         - Failure: logged, with the session's user, and counted. What it raises does not count
           towards switching the plugin off: any visitor can provoke that with junk. A call that
           is cut off at its budget does.
+        """
+
+    @_hook("told")
+    def published(
+        self, topic: str, sender: str, data: Any, document: Document | None
+    ) -> None:
+        """Another plugin said something, by ``await self.publish(topic, data, document)``.
+
+        - When: after it was said, in the order in which it was, and together with what happens
+          to the ``document`` (None when it is about none). ``topic`` is ``NAME.word``, described
+          in the README of the plugin NAME, which says it or hears it. ``sender`` is the name of
+          the plugin that said it, which the framework vouches for. ``data`` is a JSON value, a
+          copy of one's own. A plugin does not hear itself. What is said in ``server_started``
+          is heard when all plugins have started; while the server stops nobody hears anything.
+        - Returns: nothing.
+        - Failure: logged and counted, as that of the plugin that hears it.
         """
 
 

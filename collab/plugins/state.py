@@ -20,7 +20,7 @@ VALUE_SIZE = 1024 * 1024
 
 
 class State:
-    """Key-value state of one plugin. A document's values are deleted with the document.
+    """Key-value state of one plugin. A document's values are in its backup, and go when it goes.
 
     ``document`` is a `Document`, a document's id, or None for the plugin's own values.
     Everything raises `StorageError` when the store can't do it.
@@ -71,9 +71,11 @@ class State:
         """Forget what is kept under ``key``, if anything is."""
         await self._opened().set_state(self._plugin, _id(document), key, None)
 
-    async def list(self, *, document: Document | str | None = None) -> dict[str, Any]:
-        """All values by key."""
-        values = await self._opened().list_state(self._plugin, _id(document))
+    async def list(
+        self, *, prefix: str = "", document: Document | str | None = None
+    ) -> dict[str, Any]:
+        """The values whose keys begin with ``prefix``, by key and sorted."""
+        values = await self._opened().list_state(self._plugin, _id(document), prefix)
         return {key: msgspec.json.decode(value) for key, value in values.items()}
 
     def _opened(self) -> Store:

@@ -1,14 +1,16 @@
 """Switching plugins on and off, and loading changed ones, while the server runs.
 
-Nobody's connection is touched: a plugin that comes is told of the documents and sessions that
-are there as if they came now, one that goes is told that the server stops.
+Nobody's connection is touched, save where somebody may do less or more than before: a plugin that
+comes is told of the documents and sessions that are there as if they came now, one that goes is
+told that the server stops.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from collab.plugins.discovery import Found, Problem, Unusable
 from collab.plugins.loading import Loaded
@@ -37,7 +39,7 @@ class Switchboard:
 
         Raises LookupError (there is none), `Unusable`.
         """
-        async with self._lock:
+        async with self._deciding(name), self._lock:
             if name not in self._manager.loaded:
                 await self._take_in(self._make(self._find(name)))
 
@@ -46,7 +48,7 @@ class Switchboard:
 
         Does nothing when it is off. Raises LookupError.
         """
-        async with self._lock:
+        async with self._deciding(name), self._lock:
             loaded = self._manager.loaded.get(name)
             if loaded is None:
                 self._find(name)
@@ -62,13 +64,30 @@ class Switchboard:
         When what is there now can't be used, the plugin goes on as it was. Raises LookupError,
         `Unusable`.
         """
-        async with self._lock:
+        async with self._deciding(name), self._lock:
             before = self._manager.loaded.get(name)
             fresh = self._make(self._find(name) if before is None else before.found)
             if before is not None:
                 fresh.generation = before.generation + 1
+                await self._manager.loader.migrate(fresh)
                 await self._take_out(before)
             await self._take_in(fresh)
+
+    @asynccontextmanager
+    async def _deciding(self, name: str) -> AsyncIterator[None]:
+        """Ask anew what everybody may do when the plugin had or has a say in it, and is another.
+
+        Not while the lock is held: a plugin that takes its time to answer can be switched off.
+        """
+        before = self._manager.loaded.get(name)
+        decided = self._manager.decides(name)
+        try:
+            yield
+        finally:
+            if self._manager.loaded.get(name) is not before and (
+                decided or self._manager.decides(name)
+            ):
+                await self._manager.standing.reconsider()
 
     def _find(self, name: str) -> Found:
         """A plugin that is there now, perhaps since the server started."""
@@ -89,6 +108,7 @@ class Switchboard:
         loader.off = [one for one in loader.off if one.name != name]
         loader.problems[:] = [one for one in loader.problems if one.name != name]
         try:
+            await loader.migrate(loaded)
             loader.register(loaded)
         except Unusable as error:
             loader.problems.append(Problem(name, loaded.found.where, str(error)))
@@ -109,11 +129,11 @@ class Switchboard:
         name = loaded.found.name
         manager.loaded = {key: one for key, one in manager.loaded.items() if key != name}
         manager.connect()
-        manager.leaving = manager.leaving | {name}
+        manager.observer.leaving |= {name}
         try:
             await manager.finish(loaded)
         finally:
-            manager.leaving = manager.leaving - {name}
+            manager.observer.leaving -= {name}
             loaded.offered.withdraw()
             manager.loader.registry.unregister(name)
 

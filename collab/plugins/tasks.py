@@ -19,7 +19,8 @@ class Tasks:
         self._guard = guard
         self._limit = limit
         self._tasks: set[asyncio.Task[None]] = set()
-        self._due: set[Hashable] = set()
+        self._due: dict[Hashable, Callable[[], Coroutine[Any, Any, None]]] = {}
+        """By key, what is planned."""
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -47,19 +48,22 @@ class Tasks:
         seconds: float,
         work: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        """Start ``work()`` once in ``seconds``, unless that is planned for ``key`` already."""
+        """Start ``work()`` once in ``seconds``; what is planned for ``key`` already keeps its
+        time, and does this work instead.
+        """
         if key in self._due:
+            self._due[key] = work
             return
 
         async def later() -> None:
             try:
                 await asyncio.sleep(seconds)
             finally:
-                self._due.discard(key)
-            await work()
+                latest = self._due.pop(key)
+            await latest()
 
         self.spawn(name, later())
-        self._due.add(key)
+        self._due[key] = work
 
     async def cancel(self, seconds: float) -> int:
         """Cancel all; returns how many did not end within ``seconds``."""

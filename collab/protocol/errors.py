@@ -82,6 +82,10 @@ BAD_TOKEN = _code("bad_token", "That token is not known here.", status=401, clos
 BAD_ORIGIN = _code("bad_origin", "Requests from that site are not accepted here.", status=403)
 FORBIDDEN = _code("forbidden", "You may not do that.", status=403, close=4403)
 READ_ONLY = _code("read_only", "You may read this document but not change it.", status=403)
+PERMISSIONS_CHANGED = _code(
+    "permissions_changed", "What you may do here has changed: the connection is made anew.",
+    close=4412, retry=True,
+)
 SUPERSEDED = _code(
     "superseded", "The same client connected again, which ended this connection.", close=4409
 )
@@ -90,6 +94,10 @@ SUPERSEDED = _code(
 NOT_FOUND = _code("not_found", "There is nothing here.", status=404, close=4404)
 NO_DOCUMENT = _code("no_document", "There is no such document.", status=404, close=4404)
 DELETED = _code("deleted", "The document was deleted.", status=410, close=4410)
+NO_TYPE = _code(
+    "no_type", "No plugin that is switched on knows this document's type; nothing of it is lost.",
+    status=409, close=1013, retry=True,
+)
 NO_PLUGIN = _code("no_plugin", "No such plugin is switched on.", status=404)
 PLUGIN_UNUSABLE = _code(
     "plugin_unusable", "That plugin can't be used as it is.", status=422
@@ -104,7 +112,6 @@ UNSUPPORTED_MEDIA_TYPE = _code(
 UNCONVERTIBLE = _code(
     "unconvertible", "That can't be read as, or written in, that format.", status=422
 )
-CONFLICT = _code("conflict", "Somebody else was first.", status=409, retry=True)
 
 # The server's own troubles.
 STORAGE_FAILED = _code(

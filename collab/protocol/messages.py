@@ -98,7 +98,7 @@ class Welcome(_Message, tag="welcome"):
     secret: str
     epoch: str
     document: dict[str, Any]
-    """``id``, ``title``, ``type``."""
+    """``id``, ``title``, ``type``; ``like``, the built-in type to treat it as, if it is another."""
     user: User
     permissions: list[str]
     """``read``, ``write``."""

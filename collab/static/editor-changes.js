@@ -5,6 +5,7 @@
  * "\n" (`WHOLE_LINES`), so that a "\r" is a character like any other and both lengths are equal.
  */
 
+import { isolateHistory } from "@codemirror/commands";
 import { Annotation, ChangeSet, EditorState, Transaction } from "@codemirror/state";
 
 import { Delta, wellFormed } from "./ot.js";
@@ -107,7 +108,7 @@ export const wholeCharacters = EditorState.transactionFilter.of((transaction) =>
   const { found, widened } = wholeChanges(transaction.startState.doc, transaction.changes);
   const clean = found.map((change) => ({ ...change, insert: storable(change.insert) }));
   if (!widened && clean.every(({ insert }, index) => insert === found[index].insert)) return transaction;
-  const annotations = [Transaction.addToHistory, Transaction.userEvent]
+  const annotations = [Transaction.addToHistory, Transaction.userEvent, isolateHistory]
     .map((type) => [type, transaction.annotation(type)])
     .filter(([, value]) => value !== undefined)
     .map(([type, value]) => type.of(value));

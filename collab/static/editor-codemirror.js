@@ -1,41 +1,18 @@
 /** The editor for `text` documents: CodeMirror behind the port that `LiveDocument` speaks to. */
 
-import { defaultKeymap, history, historyKeymap, isolateHistory, redo, undo } from "@codemirror/commands";
-import { highlightSelectionMatches, openSearchPanel, search, searchKeymap } from "@codemirror/search";
+import { isolateHistory, redo, undo } from "@codemirror/commands";
+import { openSearchPanel } from "@codemirror/search";
 import { Compartment, EditorState, Transaction } from "@codemirror/state";
-import { dropCursor, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
+import { EditorView } from "@codemirror/view";
 
-import { caretOf, dropCarets, putCaret, remoteCarets, waveCaret } from "./editor-carets.js";
-import { changesOf, deltaOf, remote, replacement, WHOLE_LINES, wholeCharacters } from "./editor-changes.js";
-import { decorate, pluginDecorations } from "./editor-decorations.js";
-import { restingSelection } from "./editor-resting.js";
+import { caretOf, dropCarets, putCaret, waveCaret } from "./editor-carets.js";
+import { changesOf, deltaOf, remote, replacement } from "./editor-changes.js";
+import { decorate } from "./editor-decorations.js";
+import { caretBehind, orderedEdits } from "./editor-edits.js";
+import { keysOf } from "./editor-keys.js";
+import { coordinates, pushedDown, scrollTo, watchScrolling } from "./editor-scrolling.js";
+import { editorSetup, writing } from "./editor-setup.js";
 import { Delta, plainText } from "./ot.js";
-
-/** Characters that reorder text without being seen, which CodeMirror alone would leave unseen. */
-const BIDI_CONTROLS = /[\u202a\u202b\u202c\u2068]/g;
-
-const NAMES = new Map([
-  [0x202a, "left-to-right embedding"],
-  [0x202b, "right-to-left embedding"],
-  [0x202c, "pop directional formatting"],
-  [0x2068, "first strong isolate"],
-]);
-
-/** CodeMirror's own words, as the rest of the page is written. */
-const PHRASES = {
-  next: "Next",
-  previous: "Previous",
-  all: "All",
-  "match case": "Match case",
-  regexp: "Regular expression",
-  "by word": "Whole words",
-  replace: "Replace",
-  "replace all": "Replace all",
-  close: "Close",
-};
-
-/** One line of a pasted or dropped text ends with "\n", whatever system it comes from. */
-const oneKindOfLine = EditorView.clipboardInputFilter.of((text) => text.replace(/\r\n?/g, "\n"));
 
 export class TextEditor {
   #view;
@@ -43,7 +20,6 @@ export class TextEditor {
   #writable = false;
   #wasFocused = false;
   #read = { doc: null, text: "" };
-  #grasped = false; // the scroll bar
 
   /**
    * @type {(delta: Delta, how: {local: boolean}) => void} called after every change of the
@@ -69,36 +45,13 @@ export class TextEditor {
       parent,
       state: EditorState.create({
         extensions: [
-          WHOLE_LINES,
-          wholeCharacters,
-          oneKindOfLine,
           this.#writing.of(writing(false)),
-          EditorView.cspNonce.of(nonce),
-          EditorView.contentAttributes.of({
-            "aria-label": label,
-            lang: "", // people write in any language, whatever the page's own
-            spellcheck: "true",
-            autocorrect: "on",
-            autocapitalize: "sentences",
-          }),
-          EditorView.lineWrapping,
-          EditorState.tabSize.of(4),
-          EditorState.phrases.of(PHRASES),
-          history(),
-          dropCursor(),
-          search(),
-          highlightSelectionMatches({ minSelectionLength: 3 }),
-          highlightSpecialChars({ addSpecialChars: BIDI_CONTROLS, render: drawSpecial }),
-          placeholder("Write something…"),
-          keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap]),
-          remoteCarets,
-          pluginDecorations,
-          restingSelection,
+          editorSetup({ nonce, label }),
           EditorView.updateListener.of((update) => this.#updated(update)),
         ],
       }),
     });
-    this.#watchScrolling();
+    watchScrolling(this.#view, () => this.onScroll());
   }
 
   #updated(update) {
@@ -113,16 +66,6 @@ export class TextEditor {
       this.onEdit(delta);
     }
     if (mine) this.onSelection();
-  }
-
-  /** The editor itself scrolls, too: what counts is what a hand does. */
-  #watchScrolling() {
-    const { scrollDOM } = this.#view;
-    const scrolls = () => this.onScroll();
-    for (const event of ["wheel", "touchmove"]) scrollDOM.addEventListener(event, scrolls, { passive: true });
-    scrollDOM.addEventListener("pointerdown", ({ target }) => void (this.#grasped = target === scrollDOM));
-    scrollDOM.addEventListener("pointerup", () => void (this.#grasped = false));
-    scrollDOM.addEventListener("scroll", () => this.#grasped && scrolls(), { passive: true });
   }
 
   // The port of `LiveDocument`.
@@ -183,31 +126,44 @@ export class TextEditor {
     return this.#view.state.doc.length;
   }
 
+  /** The shortcuts that are its own, as plugins write them: "Mod-z". @returns {string[]} */
+  get shortcuts() {
+    return keysOf(this.#view.state);
+  }
+
   get readOnly() {
     return !this.#writable;
   }
 
   /**
-   * Edits the text as the writer does, in one step of the undo history. What takes the place
-   * of the selection has the caret behind it.
-   * @param {number} from
-   * @param {number} to
-   * @param {string} insert
+   * Edits the text as the writer does: all edits in one step of the undo history. What takes the
+   * place of the selection has the caret behind it.
+   * @param {Iterable<import("./editor-edits.js").Edit>} edits
    * @returns {boolean} false when the text can't be edited now
+   * @throws {TypeError | RangeError} for edits that make no sense; then nothing is changed
    */
-  replace(from, to, insert) {
+  edit(edits) {
+    const changes = orderedEdits(edits, this.length);
     if (!this.#writable) return false;
-    const changes = { from: this.#position(from), to: this.#position(to), insert: String(insert) };
-    if (changes.from > changes.to) throw new RangeError(`${from} lies behind ${to}`);
-    const { main } = this.#view.state.selection;
-    const selected = main.from === changes.from && main.to === changes.to;
+    const caret = caretBehind(changes, this.#view.state.selection.main);
     this.#view.dispatch({
       changes,
-      ...(selected && { selection: { anchor: changes.from + changes.insert.length } }),
+      ...(caret !== null && { selection: { anchor: caret } }),
       userEvent: "input.plugin",
       annotations: isolateHistory.of("full"),
     });
     return true;
+  }
+
+  /** One edit; what lies beyond the end is the end. See `edit`. */
+  replace(from, to, insert) {
+    return this.edit([{ from: this.#position(from), to: this.#position(to), insert: String(insert) }]);
+  }
+
+  /** The line that a position is in, without its end: `number` is 1 for the first. */
+  lineAt(position) {
+    const { from, to, number, text } = this.#view.state.doc.lineAt(this.#position(position));
+    return { from, to, number, text };
   }
 
   /** @param {{scroll?: boolean}} [how] */
@@ -218,19 +174,12 @@ export class TextEditor {
 
   /** Brings a position into the middle of what is seen, if it isn't seen. */
   scrollTo(position) {
-    const at = this.#position(position);
-    const { top, bottom } = this.#view.scrollDOM.getBoundingClientRect();
-    const place = this.#view.coordsAtPos(at);
-    if (place && place.top >= top && place.bottom <= bottom) return;
-    this.#view.dispatch({ effects: EditorView.scrollIntoView(at, { y: "center" }) });
+    scrollTo(this.#view, this.#position(position));
   }
 
   /** Where a position is in the window, in pixels; null when it is far from what is seen. */
   coordinates(position) {
-    const place = this.#view.coordsAtPos(this.#position(position));
-    if (!place) return null;
-    const { left, right, top, bottom } = place;
-    return { left, right, top, bottom };
+    return coordinates(this.#view, this.#position(position));
   }
 
   /**
@@ -293,32 +242,10 @@ export class TextEditor {
 
   /** Something above the editor grew by so many pixels: what is read stays where it is. */
   pushedDown(pixels) {
-    const { scrollDOM } = this.#view;
-    if (scrollDOM.scrollTop > 0) scrollDOM.scrollTop += pixels;
+    pushedDown(this.#view, pixels);
   }
 
   destroy() {
     this.#view.destroy();
   }
-}
-
-/** A text that can't be written can still be reached by Tab, selected and copied. */
-function writing(writable) {
-  return [
-    EditorState.readOnly.of(!writable),
-    EditorView.editable.of(writable),
-    EditorView.contentAttributes.of(writable ? {} : { tabindex: "0", "aria-readonly": "true" }),
-  ];
-}
-
-function drawSpecial(code, description, standIn) {
-  const mark = document.createElement("span");
-  mark.className = "cm-specialChar";
-  mark.textContent = standIn;
-  const name = NAMES.get(code) ?? description;
-  if (name) {
-    mark.title = name;
-    mark.setAttribute("aria-label", name);
-  }
-  return mark;
 }

@@ -79,3 +79,14 @@ function onWake(fn) {
     document.removeEventListener("visibilitychange", visible);
   };
 }
+
+/**
+ * The whole address of a socket.
+ * @param {string} socket a path or a whole URL
+ * @param {string} address of the page
+ */
+export function socketURL(socket, address) {
+  const url = new URL(socket, address);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url.href;
+}

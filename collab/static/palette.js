@@ -56,6 +56,7 @@ export class Palette {
           { role: "option", id: `palette-${index}`, onmousemove: () => this.#choose(index), onclick: () => this.#run(command) },
           element("span", {}, command.title),
           ...(command.keys ? [element("kbd", {}, command.keys)] : []),
+          ...(command.taken ? [element("small", { class: "palette-taken" }, command.taken)] : []),
         ),
       ),
     );

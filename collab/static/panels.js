@@ -1,7 +1,7 @@
 /** Panels beside the text: one is open at a time, on a phone in place of the text. */
 
 import { element, icon, iconButton, place } from "./elements.js";
-import { settleToolbar } from "./toolbar.js";
+import { focusTool, refit } from "./toolbar-fitting.js";
 
 const byId = (id) => document.getElementById(id);
 let made = 0;
@@ -70,12 +70,13 @@ export function addPanel({ title, icon: drawing, badge: first = "", wide = false
     const inside = panel.contains(document.activeElement);
     closeOpen = null;
     draw(false);
-    if (inside) button.focus();
+    if (inside) focusTool(button);
     tell("hide");
   }
   function setBadge(text) {
     mark.textContent = text == null ? "" : String(text);
     mark.hidden = !mark.textContent;
+    refit();
   }
 
   panel.addEventListener("keydown", (event) => {
@@ -85,8 +86,7 @@ export function addPanel({ title, icon: drawing, badge: first = "", wide = false
   });
   setBadge(first);
   panels.append(panel);
-  place(byId("panel-buttons"), button, plugin);
-  settleToolbar();
+  refit(() => place(byId("panel-buttons"), button, plugin));
   return {
     element: body,
     get visible() {
@@ -101,8 +101,7 @@ export function addPanel({ title, icon: drawing, badge: first = "", wide = false
       for (const heard of Object.values(listeners)) heard.clear();
       hide();
       panel.remove();
-      button.remove();
-      settleToolbar();
+      refit(() => button.remove());
     },
   };
 }

@@ -25,7 +25,12 @@ export function makeApi(running, page) {
   const { live, sharing, config } = page;
   const { name } = running;
   const home = `${config.basePath}/plugins/${name}/`;
-  const url = (path) => home + String(path).replace(/^\/+/, "");
+  function url(path) {
+    const wanted = String(path).replace(/^\/+/, "");
+    // Its files come from where its script does, which is another place once it was loaded anew.
+    const { folder } = running.files;
+    return folder && wanted.startsWith("static/") ? folder + wanted.slice("static".length) : home + wanted;
+  }
   return Object.freeze({
     name,
     get document() { return live.document; },
@@ -62,6 +67,8 @@ function editorApi(running, page) {
     get length() { return editor.length; },
     get readOnly() { return editor.readOnly; },
     text: () => editor.text(),
+    edit: (edits) => !running.disposed && changes.made(() => editor.edit(edits)),
+    lineAt: (position) => editor.lineAt(position),
     replace: (from, to, insert) => !running.disposed && changes.made(() => editor.replace(from, to, insert)),
     select: (anchor, head, how) => editor.select(anchor, head, how),
     scrollTo: (position) => editor.scrollTo(position),

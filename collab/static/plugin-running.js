@@ -2,6 +2,7 @@
 
 import { element } from "./elements.js";
 import { notify } from "./notices.js";
+import { freshFiles } from "./plugin-files.js";
 
 /** Messages kept for a plugin whose module is still on its way; the oldest goes first. */
 const MOST_WAITING = 500;
@@ -26,6 +27,7 @@ export class Running {
     this.name = name;
     this.script = script;
     this.styles = styles;
+    this.files = freshFiles(script, styles);
     this.disposed = false;
     this.collab = makeApi(this);
   }
@@ -35,14 +37,14 @@ export class Running {
    * @param {Promise<unknown>} ready
    */
   async start(ready) {
-    for (const href of this.styles) {
+    for (const href of this.files.styles) {
       const link = element("link", { rel: "stylesheet", href });
       document.head.append(link);
       this.onDispose(() => link.remove());
     }
     if (!this.script) return;
     try {
-      const module = await import(this.script);
+      const module = await import(this.files.script);
       await ready;
       if (this.disposed) return;
       if (typeof module.default !== "function") throw new TypeError("its module exports no default function");

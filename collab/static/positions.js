@@ -43,4 +43,18 @@ export class Positions {
     }
     return index;
   }
+
+  /**
+   * The same in the text that a client has, with what it has not acknowledged.
+   *
+   * @param {import("./client.js").Client | null} machine
+   */
+  local(machine, revision, position, owner) {
+    let index = this.latest(revision, position, owner);
+    if (index === null || !machine) return null;
+    for (const delta of [machine.inflight, machine.buffer]) {
+      if (delta) index = delta.transformPosition(index, owner !== machine.id);
+    }
+    return index;
+  }
 }

@@ -1,6 +1,6 @@
 /** Keyboard shortcuts as plugins write them: "Mod-Shift-x". */
 
-const MAC = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "");
+export const MAC = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "");
 
 const MODIFIERS = new Set(["Mod", "Ctrl", "Alt", "Shift", "Meta"]);
 
@@ -9,20 +9,32 @@ const MODIFIERS = new Set(["Mod", "Ctrl", "Alt", "Shift", "Meta"]);
  * @throws {TypeError} when it can't be understood, or would be in the way of typing
  */
 export function parse(text, mac = MAC) {
+  const shortcut = read(text, mac);
+  if (!shortcut) throw new TypeError(`${text} is not a shortcut`);
+  const harmless = shortcut.ctrl || shortcut.meta || /^F\d+$/.test(shortcut.key);
+  if (!harmless) throw new TypeError(`${text} would be typed: a shortcut needs Mod or Ctrl`);
+  return shortcut;
+}
+
+/** The same for any key, also one that is typed; null when it can't be understood. */
+export function read(text, mac = MAC) {
   const parts = String(text).split("-");
   const key = parts.pop();
-  if (!key || parts.some((part) => !MODIFIERS.has(part))) throw new TypeError(`${text} is not a shortcut`);
+  if (!key || parts.some((part) => !MODIFIERS.has(part))) return null;
   const has = (name) => parts.includes(name);
-  const shortcut = {
+  return {
     key: key.length === 1 ? key.toLowerCase() : key,
     ctrl: has("Ctrl") || (has("Mod") && !mac),
     meta: has("Meta") || (has("Mod") && mac),
     alt: has("Alt"),
     shift: has("Shift"),
   };
-  const harmless = shortcut.ctrl || shortcut.meta || /^F\d+$/.test(key);
-  if (!harmless) throw new TypeError(`${text} would be typed: a shortcut needs Mod or Ctrl`);
-  return shortcut;
+}
+
+/** Whether two are the same keys. */
+export function same(a, b) {
+  return a.key.toLowerCase() === b.key.toLowerCase() &&
+    ["ctrl", "meta", "alt", "shift"].every((held) => a[held] === b[held]);
 }
 
 /** Whether a key was pressed with these modifiers. */

@@ -1,6 +1,7 @@
 /** The row of buttons below the header, which is there when there is something in it. */
 
 import { element, icon, place } from "./elements.js";
+import { refit } from "./toolbar-fitting.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -23,19 +24,10 @@ export function addToolbarButton({ label, icon: drawing, title = label, plugin =
     element("span", { class: "tool-label" }, label),
   );
   button.toggleAttribute("data-icon", Boolean(drawing));
-  place(byId("toolbar-buttons"), button, plugin);
-  settleToolbar();
+  refit(() => place(byId("toolbar-buttons"), button, plugin));
   return {
     setActive: (active) => void button.setAttribute("aria-pressed", String(Boolean(active))),
     setDisabled: (disabled) => void (button.disabled = Boolean(disabled)),
-    remove() {
-      button.remove();
-      settleToolbar();
-    },
+    remove: () => refit(() => button.remove()),
   };
-}
-
-/** Shows the row if there is something in it. */
-export function settleToolbar() {
-  byId("toolbar").hidden = !["toolbar-buttons", "panel-buttons"].some((id) => byId(id).children.length);
 }

@@ -1,6 +1,7 @@
 """What plugins and Collab itself are tested with.
 
-- `collab.testing.fixtures`: the pytest fixtures ``server`` and ``server_settings``
+- `collab.testing.fixtures`: the pytest fixtures ``server``, ``server_settings``, ``open_page``
+- `collab.testing.browser`: people in front of Chromium
 - `serve`, `Server`: a server in the test's own event loop
 - `ServerProcess`: a server that can be killed
 - `Wire`: a network that can be cut, stalled and delayed

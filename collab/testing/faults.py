@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 from collab.storage.port import (
     Append,
+    Belongings,
     DocumentRecord,
     Loaded,
     Page,
@@ -16,6 +17,7 @@ from collab.storage.port import (
     StorageError,
     Store,
     StoredOperation,
+    Tables,
 )
 
 T = TypeVar("T")
@@ -98,6 +100,11 @@ class FaultyStore:
             await fault.strike()
         return result
 
+    @property
+    def tables(self) -> Tables:
+        """Those of the store itself; no faults are put there."""
+        return self.store.tables
+
     async def close(self) -> None:
         await self._call("close", self.store.close())
 
@@ -136,6 +143,17 @@ class FaultyStore:
         async for operation in self.store.operations(id, since, until):
             yield operation
 
+    async def belongings(self, id: str) -> Belongings | None:
+        return await self._call("belongings", self.store.belongings(id))
+
+    async def restore(
+        self,
+        belongings: Belongings,
+        operations: Sequence[StoredOperation],
+        snapshots: Sequence[Snapshot],
+    ) -> None:
+        await self._call("restore", self.store.restore(belongings, operations, snapshots))
+
     async def save_snapshot(self, id: str, snapshot: Snapshot) -> None:
         await self._call("save_snapshot", self.store.save_snapshot(id, snapshot))
 
@@ -150,8 +168,10 @@ class FaultyStore:
     ) -> None:
         await self._call("set_state", self.store.set_state(plugin, document, key, value))
 
-    async def list_state(self, plugin: str, document: str | None) -> dict[str, bytes]:
-        return await self._call("list_state", self.store.list_state(plugin, document))
+    async def list_state(
+        self, plugin: str, document: str | None, prefix: str = ""
+    ) -> dict[str, bytes]:
+        return await self._call("list_state", self.store.list_state(plugin, document, prefix))
 
 
 def _discard(call: Awaitable[object]) -> None:

@@ -11,8 +11,10 @@ from collab.plugins.access import Action
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
+from collab.rooms.port import Session
 from collab.storage.port import DocumentRecord
-from collab.web.identity import bearer_token, identify, is_vouched
+from collab.web.connection import Connection
+from collab.web.identity import bearer_token, identify, is_recognized, is_vouched
 from collab.web.keys import PLUGINS, ROOMS
 from collab.web.proxies import peer
 
@@ -48,9 +50,21 @@ async def permissions(request: web.Request, document: DocumentRecord) -> frozens
 
     Raises `CollabError` FORBIDDEN when it may not even read.
     """
-    user = await require(request, "read", document)
-    write = await _allows(request, user, "write", document)
-    return frozenset({"read", "write"}) if write else frozenset({"read"})
+    user = await identify(request)
+    plugins = request.app[PLUGINS]
+    allowed = await plugins.gate.permissions(user, plugins.house.document(document))
+    if "read" not in allowed:
+        raise CollabError(errors.FORBIDDEN)
+    return allowed
+
+
+async def recognize(session: Session) -> bool:
+    """Whether plugins still say the same of who a session is as when it came.
+
+    Raises `CollabError` FORBIDDEN when a plugin that authenticates does not work.
+    """
+    request = session.request if isinstance(session, Connection) else None
+    return request is None or await is_recognized(request)
 
 
 async def readable(
@@ -70,7 +84,7 @@ async def _allows(
     otherwise = action != "administer" or _is_operator(request)
     if not plugins.gate.guards:
         return otherwise
-    about = None if document is None else plugins.document(document)
+    about = None if document is None else plugins.house.document(document)
     return await plugins.gate.allows(user, action, about, otherwise=otherwise)
 
 

@@ -24,6 +24,7 @@ from collab.storage import open_store
 from collab.storage.port import Store
 from collab.web import (
     administration,
+    backup,
     content,
     documents,
     exchange,
@@ -33,7 +34,7 @@ from collab.web import (
     proxies,
     socket,
 )
-from collab.web.access import admit
+from collab.web.access import admit, recognize
 from collab.web.bodies import json_response, read_json
 from collab.web.clients import CLIENTS, Clients
 from collab.web.failures import tell_failures
@@ -98,13 +99,13 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
                 await app[STORE].close()
 
     async def open_rooms(app: web.Application) -> AsyncIterator[None]:
-        app[ROOMS] = Rooms(app[STORE], settings, plugins)
+        app[ROOMS] = Rooms(app[STORE], settings, plugins.observer)
         async with aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=60.0, sock_connect=10.0),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"Collab/{collab.__version__}"},
         ) as http:
-            await plugins.start(app[ROOMS], app[STORE], http, admit)
+            await plugins.start(app[ROOMS], app[STORE], http, admit, recognize)
             yield
             # Sockets were told goodbye in on_shutdown; what is left are server-side edits.
             await app[ROOMS].stop(COME_BACK)
@@ -187,8 +188,11 @@ def _add_routes(app: web.Application, base: str) -> None:
     add.add_get(f"{api}/{{id}}/content", content.read)
     add.add_put(f"{api}/{{id}}/content", content.put)
     add.add_get(f"{api}/{{id}}/operations", content.log)
+    add.add_get(f"{api}/{{id}}/export/backup", backup.export)
     add.add_get(f"{api}/{{id}}/export/{{format}}", exchange.export)
+    add.add_get(f"{base}/api/types", documents.types)
     add.add_get(f"{base}/api/formats", exchange.formats)
+    add.add_post(f"{base}/api/import/backup", backup.import_file)
     add.add_post(f"{base}/api/import/{{format}}", exchange.import_file)
     add.add_get(f"{api}/{{id}}/socket", socket.open_socket, allow_head=False)
     add.add_static(f"{base}/static", pages.STATIC)

@@ -38,6 +38,7 @@ class Connection:
         user: User,
         permissions: frozenset[str],
         base_path: str = "",
+        request: web.Request | None = None,
     ) -> None:
         self.id = secrets.token_urlsafe(9)
         self.client = ""
@@ -45,6 +46,8 @@ class Connection:
         self.permissions = permissions
         self.base_path = base_path
         """What the addresses that it is told begin with."""
+        self.request = request
+        """What it began with, which says who it is."""
         self._socket = socket
         self._transport = transport
         self._limits = limits

@@ -15,8 +15,8 @@ from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.rooms import Room
 from collab.rooms.replay import replayed
-from collab.rooms.room import LARGE
 from collab.rooms.telling import committed_message
+from collab.rooms.upkeep import LARGE
 from collab.web.bodies import json_response, parse_json, read_body, whole_number
 from collab.web.documents import find
 from collab.web.identity import identify

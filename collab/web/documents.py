@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
 
+from collab.ot import DocumentType, document_types
 from collab.plugins.access import Action
 from collab.plugins.document import Document
 from collab.protocol import errors
@@ -40,6 +41,15 @@ class Change(Struct, forbid_unknown_fields=True):
     """What ``PATCH /api/documents/{id}`` takes."""
 
     title: str | UnsetType = UNSET
+
+
+def named(document: DocumentRecord, type: DocumentType) -> dict[str, str]:
+    """A document as pages and clients know it.
+
+    ``like`` is there when its type is not built in: which built-in one to treat it as.
+    """
+    shown = {"id": document.id, "title": document.title, "type": document.type}
+    return shown | ({"like": type.like} if type.like not in ("", type.name) else {})
 
 
 def described(request: web.Request, document: DocumentRecord) -> dict[str, Any]:
@@ -85,7 +95,7 @@ async def create(request: web.Request) -> web.Response:
     new = await read_json(request, NewDocument)
     await require(request, "create")
     return answer(
-        request, await request.app[PLUGINS].make_document(new.title, new.type, new.content)
+        request, await request.app[PLUGINS].house.make_document(new.title, new.type, new.content)
     )
 
 
@@ -115,6 +125,23 @@ async def page(request: web.Request) -> dict[str, Any]:
     }
 
 
+async def types(request: web.Request) -> web.Response:
+    """``GET /api/types``: the types that documents can have."""
+    return json_response(
+        {
+            "types": [
+                {
+                    "name": one.name,
+                    "title": one.title or one.name,
+                    "like": one.like,
+                    "extension": one.extension,
+                }
+                for one in document_types()
+            ]
+        }
+    )
+
+
 async def listing(request: web.Request) -> web.Response:
     """``GET /api/documents?search=&limit=&cursor=``: last changed first."""
     return json_response(await page(request))
@@ -134,7 +161,7 @@ async def change(request: web.Request) -> web.Response:
         if renamed is None:
             raise CollabError(errors.NO_DOCUMENT)
         document = renamed
-        request.app[PLUGINS].document_renamed(document)
+        request.app[PLUGINS].observer.renamed(document)
     return json_response(described(request, document))
 
 
@@ -143,5 +170,5 @@ async def delete(request: web.Request) -> web.Response:
     document = await find(request, "delete")
     if not await request.app[ROOMS].delete(document.id):
         raise CollabError(errors.NO_DOCUMENT)
-    request.app[PLUGINS].document_deleted(document)
+    request.app[PLUGINS].observer.deleted(document)
     return web.Response(status=204)

@@ -50,17 +50,13 @@ async def export(request: web.Request) -> web.Response:
     record = await find(request)
     plugins = request.app[PLUGINS]
     revision = whole_number(request, "revision", None)
-    document = await plugins.document_at(record.id, revision)
+    document = await plugins.house.document_at(record.id, revision)
     format, data = await plugins.exchange.export(request.match_info["format"], document)
-    title = _UNFIT.sub(" ", document.title).strip(" .")[:100] or "document"
-    name = f"{title}.{format.extension}"
-    plain = name.encode("ascii", "replace").decode().replace("?", "_")
     return web.Response(
         body=data,
         headers={
             "Content-Type": format.media_type + ("; charset=utf-8" if _is_text(format) else ""),
-            "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''"
-            + quote(name, safe=""),
+            "Content-Disposition": attachment(document.title, format.extension),
             "X-Collab-Revision": str(document.revision),
             "X-Content-Type-Options": "nosniff",
             # Whatever a plugin makes of what people wrote: it runs nothing, on our pages' behalf.
@@ -68,6 +64,13 @@ async def export(request: web.Request) -> web.Response:
             "Cache-Control": "no-cache",
         },
     )
+
+
+def attachment(title: str, extension: str) -> str:
+    """The header that has a browser save a document's file, called by its title."""
+    name = f"{_UNFIT.sub(' ', title).strip(' .')[:100] or 'document'}.{extension}"
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _is_text(format: Format) -> bool:
@@ -80,7 +83,7 @@ async def import_file(request: web.Request) -> web.Response:
     plugins = request.app[PLUGINS]
     filename = request.query.get("filename", "")[:LONGEST_NAME]
     data = await read_body(request)
-    document = await plugins.import_file(
+    document = await plugins.house.import_file(
         request.match_info["format"], data, filename, request.query.get("title")
     )
     return answer(request, document)

@@ -215,6 +215,16 @@ def is_vouched(request: web.Request) -> bool:
     return _VOUCHED in request and request[_VOUCHED]
 
 
+async def is_recognized(request: web.Request) -> bool:
+    """Whether plugins still say the same of who sent a request as when it was identified.
+
+    Raises `CollabError` ``forbidden`` when a plugin that authenticates does not work.
+    """
+    before = request[_USER] if is_vouched(request) else None
+    now = await request.config_dict[PLUGINS].gate.authenticate(lambda: seen(request))
+    return (now and now.id) == (before and before.id)
+
+
 async def change(request: web.Request, name: str | None, color: str | None) -> User:
     """Give the visitor another name or colour; None leaves it as it is.
 

@@ -15,13 +15,20 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 import collab
+from collab.ot import document_types
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.rooms.replay import known_type
 from collab.storage.port import DocumentRecord
-from collab.web.documents import described, find, page
+from collab.web.documents import described, find, named, page
 from collab.web.identity import identify
 from collab.web.keys import PLUGINS
 from collab.web.proxies import base_path, peer
 
 STATIC = Path(collab.__file__).parent / "static"
+
+EDITORS = frozenset({"text"})
+"""The built-in types that the editor's page shows, and with them all types that are like them."""
 
 
 @cache
@@ -112,6 +119,7 @@ async def documents(request: web.Request) -> web.Response:
     context = {
         "config": await _config(request),
         "page": await page(request),
+        "types": [one for one in document_types() if one.like in EDITORS],
         **await _contributed(request, "documents", None),
     }
     return render(request, "documents.html", context)
@@ -122,7 +130,7 @@ async def _contributed(
 ) -> dict[str, Any]:
     """What plugins add to a page: HTML of its head, and links."""
     plugins = request.app[PLUGINS]
-    document = None if record is None else plugins.document(record)
+    document = None if record is None else plugins.house.document(record)
     found = await plugins.gate.contributions(name, document)
     base = base_path(request)
     return {
@@ -138,6 +146,13 @@ async def _contributed(
 async def editor(request: web.Request) -> web.Response:
     """``GET /d/{id}``: the document in its editor."""
     record = await find(request)
+    type = known_type(record)
+    if type.like not in EDITORS:
+        raise CollabError(
+            errors.NOT_ACCEPTABLE,
+            f"There is no page yet for documents of the type {record.type}:"
+            " scripts and programs can read and change this one.",
+        )
     document = described(request, record)
     base = base_path(request)
     halves = [
@@ -149,7 +164,7 @@ async def editor(request: web.Request) -> web.Response:
         for half in request.app[PLUGINS].browser_halves()
     ]
     config = await _config(request) | {
-        "document": {key: document[key] for key in ("id", "title", "type")},
+        "document": named(record, type),
         "socket": document["links"]["socket"],
         "plugins": halves,
     }

@@ -2,10 +2,18 @@
 
 aiohttp's router is closed once the application runs, and plugins come and go later. So this is
 one resource of it, which asks the router of the plugin that the address names.
+
+Static files are at ``static/…`` and at ``static.GENERATION/…``. A browser takes every generation
+for other files, so that a plugin that was loaded anew runs anew to its innermost module. To the
+server they are all the same files, as they are now: a page that has not heard of the newest
+generation yet (or that knows one from before the server started) gets what it asks for late,
+such as a picture, and is told in the next moment to take everything from the new address.
+Answering 404 would show it a broken plugin in between; the old files are no longer there.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -25,6 +33,9 @@ class PluginRoutes(PrefixResource):
         self._plugins = plugins
         self._base = base
         self._routers: dict[str, tuple[Loaded, web.UrlDispatcher]] = {}
+        self._generation = re.compile(
+            rf"({re.escape(self._prefix)}/[a-z0-9_]+/static)(?:\.[0-9]+)+(?=/)"
+        )
 
     async def resolve(
         self, request: web.Request
@@ -33,12 +44,21 @@ class PluginRoutes(PrefixResource):
         router = self._router(rest.partition("/")[0])
         if router is None:
             return None, set()
-        match: AbstractMatchInfo = await router.resolve(request)
+        match: AbstractMatchInfo = await router.resolve(self._of_any_generation(request))
         if isinstance(match, UrlMappingMatchInfo) and match.http_exception is None:
             return match, set()
         refused = match.http_exception
         methods = refused.allowed_methods if isinstance(refused, web.HTTPMethodNotAllowed) else ()
         return None, set(methods)
+
+    def _of_any_generation(self, request: web.Request) -> web.Request:
+        """The request as it is to be understood: without the generation in its address."""
+        path = request.rel_url.raw_path
+        found = self._generation.match(path)
+        if found is None:
+            return request
+        plain = found[1] + path[found.end() :]
+        return request.clone(rel_url=request.rel_url.with_path(plain, encoded=True))
 
     def _router(self, name: str) -> web.UrlDispatcher | None:
         loaded = self._plugins.loaded.get(name)

@@ -24,8 +24,9 @@ from collab.web.access import permissions
 from collab.web.administration import browser_halves
 from collab.web.clients import CLIENTS
 from collab.web.connection import Connection
+from collab.web.documents import named
 from collab.web.identity import identify
-from collab.web.keys import CONNECTIONS, ROOMS, SETTINGS, STORE
+from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
 from collab.web.proxies import base_path
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ async def open_socket(request: web.Request) -> web.WebSocketResponse:
     connections = request.app[CONNECTIONS]
     if len(connections) >= limits.sessions:
         raise CollabError(errors.TOO_MANY_SESSIONS)
+    # Before anything is asked: what is decided anew from here on concerns this session too.
+    turn = request.app[PLUGINS].standing.turn
     user = await identify(request)
     async with rooms.use(request.match_info["id"]) as room:
         if len(room.sessions) >= limits.sessions_per_document:
@@ -89,10 +92,12 @@ async def open_socket(request: web.Request) -> web.WebSocketResponse:
         transport = request.transport
         if transport is None:
             return socket
-        connection = Connection(socket, transport, limits, user, allowed, base_path(request))
+        connection = Connection(
+            socket, transport, limits, user, allowed, base_path(request), request
+        )
         connections.add(connection)
         try:
-            await _Conversation(request, room, socket, connection).run()
+            await _Conversation(request, room, socket, connection, turn).run()
         finally:
             room.leave(connection)
             connections.discard(connection)
@@ -109,11 +114,14 @@ class _Conversation:
         room: Room,
         socket: web.WebSocketResponse,
         connection: Connection,
+        turn: int,
     ) -> None:
+        """``turn``: of the `Standing`, from before it was asked what the session may do."""
         self._request = request
         self._room = room
         self._socket = socket
         self._connection = connection
+        self._turn = turn
         self._limits = request.app[SETTINGS].limits
 
     async def run(self) -> None:
@@ -193,11 +201,7 @@ class _Conversation:
             client=client,
             secret=clients.bind_client(client),
             epoch=room.document.epoch,
-            document={
-                "id": room.id,
-                "title": room.document.title,
-                "type": room.document.type,
-            },
+            document=named(room.document, room.type),
             user=connection.user,
             permissions=sorted(connection.permissions),
             revision=since,
@@ -212,7 +216,14 @@ class _Conversation:
         )
         connection.send(Frame(messages.encode(welcome)))
         # Without a pause between the last look and the join, nothing can come between them.
-        while since < room.revision:
+        plugins = self._request.app[PLUGINS]
+        standing = plugins.standing
+        while since < room.revision or self._turn != standing.turn:
+            if self._turn != standing.turn:
+                self._turn = standing.turn
+                if not await standing.holds(plugins.house.document_of(room), connection):
+                    raise CollabError(errors.PERMISSIONS_CHANGED)
+                continue
             missed = await self._missed(since)
             if not missed:
                 raise CollabError(errors.STORAGE_FAILED)

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -35,6 +35,11 @@ LOOK = 5.0
 PATIENCE = 86400.0
 """Seconds that a reminder waits for a document that can't be opened or edited now."""
 
+OUR_KIND = ("bot:", "plugin:")
+"""What the ids of those begin with who are no people, and are not answered."""
+
+FULL = "I can’t keep any more reminders."
+
 
 class Reminder(Struct):
     """Something to be said in a document when it is due."""
@@ -43,10 +48,19 @@ class Reminder(Struct):
     due: float
     """Seconds since 1970 (UTC)."""
     text: str
+    chat: bool = False
+    """Whether it was asked for in the chat."""
+
+
+class Said(Struct):
+    """What is asked for of a chat message."""
+
+    author: User
+    text: str
 
 
 class Bot(Plugin):
-    """Answer questions that are asked in the text, such as “@bot help”."""
+    """Answer questions that are asked in the text or the chat, such as “@bot help”."""
 
     class Settings(Struct, forbid_unknown_fields=True, frozen=True):
         name: Annotated[
@@ -93,7 +107,7 @@ class Bot(Plugin):
     def operation_committed(self, document: Document, operation: Operation) -> None:
         """Look for questions when somebody, and not the bot, has finished a line."""
         if (
-            document.type == "text"
+            document.like == "text"
             and operation.author != self.author.id
             and any("\n" in op.get("insert", "") for op in operation.delta.ops)
         ):
@@ -110,11 +124,9 @@ class Bot(Plugin):
 
     async def answer_in(self, document: Document) -> None:
         revision, text = document.revision, document.text
-        people = tuple(session.user.name for session in document.sessions.values())
-        now = datetime.fromtimestamp(self.now(), UTC)
         delta, at = Delta(), 0
         for mention in find(text, self.settings.name)[:AT_ONCE]:
-            said = answer(mention.command, Question(mention.argument, text, people, now))
+            said = answer(mention.command, self.question(mention, document))
             if isinstance(said, Later):
                 said = await self.keep(document, revision, mention, said)
             delta.retain(mention.end - at).insert(f"{MARK}{said}\n")
@@ -122,20 +134,69 @@ class Bot(Plugin):
         if at:
             await document.edit(delta, author=self.author, revision=revision)
 
+    def question(self, mention: Mention, document: Document) -> Question:
+        """What was asked, and what there is to know in the document."""
+        people = tuple(session.user.name for session in document.sessions.values())
+        now = datetime.fromtimestamp(self.now(), UTC)
+        return Question(mention.argument, document.text, people, now)
+
+    @hookimpl
+    async def published(
+        self, topic: str, sender: str, data: Any, document: Document | None
+    ) -> None:
+        """Answer what somebody asked in the chat; never what another of our kind said."""
+        if (topic, sender) != ("chat.posted", "chat") or document is None:
+            return
+        said = msgspec.convert(data, Said)
+        asked = find(said.text + "\n", self.settings.name)[:AT_ONCE]
+        if not asked or said.author.id.startswith(OUR_KIND):
+            return
+        async with self.server.document(document.id) as open_document:
+            answers = [
+                await self.answer_in_chat(mention, said.author, open_document)
+                for mention in asked
+            ]
+            await self.say_in_chat(open_document, "\n".join(answers))
+
+    async def answer_in_chat(self, mention: Mention, author: User, document: Document) -> str:
+        """What to say to a question of ``author``'s."""
+        said = answer(mention.command, self.question(mention, document))
+        if isinstance(said, str):
+            return said
+        if self.full:
+            return FULL
+        text = f"@{author.name} {said.reminder}"
+        reminder = Reminder(document.id, said.due.timestamp(), text, chat=True)
+        await self.remember(secrets.token_urlsafe(9), reminder)
+        return said.answer
+
+    async def say_in_chat(self, document: Document, text: str) -> None:
+        """Have the chat, if there is one, take a message."""
+        said = {"text": text, "name": self.settings.name}
+        await self.publish("chat.post", said, document)
+
     # Reminding.
 
     async def keep(
         self, document: Document, revision: int, mention: Mention, later: Later
     ) -> str:
         """Keep a reminder, and where it was asked for, over restarts; returns what to say."""
-        if len(self.reminders) >= MOST:
-            return "I can’t keep any more reminders."
+        if self.full:
+            return FULL
         key = secrets.token_urlsafe(9)
-        reminder = Reminder(document.id, later.due.timestamp(), later.reminder)
         await self.ranges(document).add(key, mention.start, mention.end, revision=revision)
+        reminder = Reminder(document.id, later.due.timestamp(), later.reminder)
+        await self.remember(key, reminder)
+        return later.answer
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many reminders as can be kept."""
+        return len(self.reminders) >= MOST
+
+    async def remember(self, key: str, reminder: Reminder) -> None:
         await self.state.set(key, msgspec.to_builtins(reminder))
         self.reminders[key] = reminder
-        return later.answer
 
     async def remind(self) -> None:
         """Say everything that is due."""
@@ -144,19 +205,26 @@ class Bot(Plugin):
                 await self.say(key, reminder)
 
     async def say(self, key: str, reminder: Reminder) -> None:
-        """Say one reminder below its question, though perhaps nobody has the document open."""
+        """Say one reminder where it was asked for, though perhaps nobody has the document open."""
         try:
             async with self.server.document(reminder.document) as document:
-                ranges = self.ranges(document)
-                asked = await ranges.get(key)
-                if asked is not None:
-                    index, lead = below(document.text, asked.end)
-                    async with document.edit_as(self.author) as edit:
-                        edit.insert(index, f"{lead}{MARK}{reminder.text}\n")
-                    await ranges.remove(key)
+                if reminder.chat:
+                    await self.say_in_chat(document, reminder.text)
+                else:
+                    await self.say_in_text(document, key, reminder.text)
         except CollabError as error:
             if error.code is not errors.NO_DOCUMENT and self.now() - reminder.due < PATIENCE:
                 self.log.info("a reminder in document %s waits: %s", reminder.document, error)
                 return
         await self.state.delete(key)
         del self.reminders[key]
+
+    async def say_in_text(self, document: Document, key: str, text: str) -> None:
+        """Write a reminder below its question, unless that is gone."""
+        ranges = self.ranges(document)
+        asked = await ranges.get(key)
+        if asked is not None:
+            index, lead = below(document.text, asked.end)
+            async with document.edit_as(self.author) as edit:
+                edit.insert(index, f"{lead}{MARK}{text}\n")
+            await ranges.remove(key)

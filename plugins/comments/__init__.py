@@ -15,12 +15,11 @@ from collab import Plugin, hookimpl
 from collab.plugins.document import Document
 from collab.plugins.offers import Format, Imported
 from collab.plugins.pace import Pace
-from collab.plugins.ranges import Range
+from collab.plugins.ranges import Range, moved
 from collab.rooms.port import Session
 
 from .annotated import annotated
-from .discussion import Discussion, Refused
-from .earlier import earlier
+from .discussion import Discussion, Refused, in_order, placed
 from .importing import ARRIVED, read
 from .parcels import parcels
 from .returning import Returning
@@ -46,6 +45,8 @@ class Comments(Plugin):
             float,
             Meta(gt=0, description="Seconds between two times that pages are told what moved."),
         ] = 1.0
+
+    Message = FromBrowser
 
     settings: Settings
 
@@ -78,18 +79,15 @@ class Comments(Plugin):
         self.returning.pop(document.id, None)
 
     @hookimpl
-    async def message_received(self, document: Document, session: Session, data: Any) -> None:
+    async def message_received(
+        self, document: Document, session: Session, data: FromBrowser
+    ) -> None:
         if not document.sessions:
             return
         try:
-            message = msgspec.convert(data, FromBrowser)
-        except msgspec.ValidationError as error:
-            self.log.warning("message from session %s ignored: %s", session.id, error)
-            return
-        try:
-            await self.do(document, session, message)
+            await self.do(document, session, data)
         except (Refused, Unfit) as refusal:
-            key = getattr(message, "key", None)
+            key = getattr(data, "key", None)
             await self.send(
                 document, session, {"kind": "refused", "sentence": str(refusal), "key": key}
             )
@@ -149,12 +147,10 @@ class Comments(Plugin):
             document, self.ranges(document), self.positions(document), self.clock
         )
         if document.id not in self.told:
-            state = await self.state.list(document=document)
-            for key, arrived in state.items():
-                if key.startswith(ARRIVED):
-                    for one in msgspec.convert(arrived, list[Placed]):
-                        await discussion.adopt(one)
-                    await self.state.delete(key, document=document)
+            for key, several in (await self.arrived(document)).items():
+                for one in several:
+                    await discussion.adopt(one)
+                await self.state.delete(key, document=document)
         return discussion
 
     # What pages are told.
@@ -266,28 +262,29 @@ class Comments(Plugin):
         return await asyncio.to_thread(read, data)
 
     async def as_of(self, document: Document) -> list[Placed]:
-        """The threads that there were at the document's revision, and where they were.
+        """The threads that there were at the document's revision, and where they were."""
+        threads = await placed(self.ranges(document))
+        waiting = [
+            one
+            for several in (await self.arrived(document)).values()
+            for one in several
+            if one.id not in threads
+        ]
+        operations = await document.history(0, document.revision) if waiting else []
+        for one in waiting:
+            start, end = moved(one.start, one.end, [each.delta for each in operations])
+            threads[one.id] = replace(one, start=start, end=end)
+        return in_order(threads.values())
 
-        Raises ValueError when no server runs: ranges are those of an open document.
-        """
-        try:
-            server = self.server
-        except LookupError as error:
-            raise ValueError(
-                "Comments are exported by a running server: give its address with --url."
-            ) from error
-        async with server.document(document.id) as live:
-            discussion = await self.discussion(live)
-            threads = await discussion.all()
-            revision = discussion.revision
-        operations = await document.history(document.revision, revision)
-        since = [operation.delta for operation in operations]
-        then = []
-        for one in threads.values():
-            if one.thread.revision <= document.revision:
-                start, end = earlier(one.start, one.end, since)
-                then.append(replace(one, start=start, end=end))
-        return then
+    async def arrived(self, document: Document) -> dict[str, list[Placed]]:
+        """The threads that were imported with a document and wait for somebody to look at it,
+        by the keys of its state."""
+        state = await self.state.list(document=document)
+        return {
+            key: msgspec.convert(value, list[Placed])
+            for key, value in state.items()
+            if key.startswith(ARRIVED)
+        }
 
 
 def _json_format(convert: Any) -> Format:

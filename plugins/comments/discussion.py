@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -16,6 +16,20 @@ from collab.protocol.messages import User
 from .parcels import full
 from .texts import quotation
 from .wire import Comment, Open, Placed, Resolution, Thread
+
+
+async def placed(ranges: Ranges) -> dict[str, Placed]:
+    """The threads that are kept with some ranges by id, in the order of the text."""
+    found = [
+        Placed(id, one.start, one.end, msgspec.convert(one.data, Thread))
+        for id, one in (await ranges.all()).items()
+    ]
+    return {one.id: one for one in in_order(found)}
+
+
+def in_order(threads: Iterable[Placed]) -> list[Placed]:
+    """Threads in the order of the text."""
+    return sorted(threads, key=lambda one: (one.start, one.end, one.thread.comments[0].time))
 
 
 class Refused(Exception):
@@ -49,13 +63,7 @@ class Discussion:
 
     async def all(self) -> dict[str, Placed]:
         """All threads by id, in the order of the text."""
-        ranges = await self._ranges.all()
-        placed = [
-            Placed(id, one.start, one.end, msgspec.convert(one.data, Thread))
-            for id, one in ranges.items()
-        ]
-        placed.sort(key=lambda one: (one.start, one.end, one.thread.comments[0].time))
-        return {one.id: one for one in placed}
+        return await placed(self._ranges)
 
     async def get(self, id: str) -> Placed | None:
         """One thread."""
@@ -126,17 +134,17 @@ class Discussion:
         resolution = Resolution(by, self._clock()) if resolved else None
         await self._keep(id, replace(thread, resolved=resolution))
 
-    async def adopt(self, placed: Placed) -> None:
+    async def adopt(self, arrived: Placed) -> None:
         """Take a thread as it is, placed in the document's first revision."""
         # One that came before an interruption is there, under the same id.
-        if await self._ranges.get(placed.id) is not None:
+        if await self._ranges.get(arrived.id) is not None:
             return
-        thread = msgspec.to_builtins(placed.thread)
+        thread = msgspec.to_builtins(arrived.thread)
         try:
-            await self._ranges.add(placed.id, placed.start, placed.end, thread, revision=0)
+            await self._ranges.add(arrived.id, arrived.start, arrived.end, thread, revision=0)
         except OutOfReach:
             # Scripts have rewritten the text before anybody looked at it.
-            await self._ranges.add(placed.id, 0, 0, thread)
+            await self._ranges.add(arrived.id, 0, 0, thread)
 
     async def _quote(self, message: Open) -> str:
         """The text that a new thread is about. Raises `OutOfReach`, ValueError."""

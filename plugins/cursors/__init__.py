@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
 from collab import Plugin, hookimpl
@@ -14,14 +13,6 @@ from collab.protocol.messages import User
 from collab.rooms.port import Session
 
 Position = Annotated[int, Meta(ge=0)]
-
-
-class FromBrowser(Struct, forbid_unknown_fields=True):
-    """Where a browser's caret is at ``revision``; ``anchor`` null: it has none."""
-
-    anchor: Position | None
-    head: Position | None = None
-    revision: Position = 0
 
 
 class Cursor(Struct):
@@ -41,6 +32,13 @@ class Cursors(Plugin):
         interval: Annotated[
             float, Meta(gt=0, description="Seconds between two announcements in a document.")
         ] = 0.05
+
+    class Message(Struct, forbid_unknown_fields=True):
+        """Where a browser's caret is at ``revision``; ``anchor`` null: it has none."""
+
+        anchor: Position | None
+        head: Position | None = None
+        revision: Position = 0
 
     settings: Settings
 
@@ -70,20 +68,19 @@ class Cursors(Plugin):
         self.changed.pop(document.id, None)
 
     @hookimpl
-    def message_received(self, document: Document, session: Session, data: Any) -> None:
+    def message_received(self, document: Document, session: Session, data: Message) -> None:
         if session.id not in document.sessions:
             return
         try:
-            message = msgspec.convert(data, FromBrowser)
-            if message.anchor is None:
+            if data.anchor is None:
                 self.forget(document, session)
-            elif self.place(document, session, message, message.anchor):
+            elif self.place(document, session, data, data.anchor):
                 self.tell_soon(document, session)
         except (ValueError, OutOfReach) as error:
             self.log.warning("message from session %s ignored: %s", session.id, error)
 
     def place(
-        self, document: Document, session: Session, message: FromBrowser, anchor: int
+        self, document: Document, session: Session, message: Message, anchor: int
     ) -> bool:
         """Hold a caret where the message says it is; False when it was there already."""
         head = anchor if message.head is None else message.head

@@ -7,7 +7,7 @@ import codecs
 from functools import partial
 
 from collab import Format, Imported, Plugin, hookimpl
-from collab.ot import Delta
+from collab.ot import Delta, content_like
 from collab.plugins.document import Document
 
 from .pandoc import KINDS, Kind, Pandoc, find
@@ -50,7 +50,7 @@ class Formats(Plugin):
 
     async def to_markdown(self, document: Document) -> str:
         """A text as it is: it may be Markdown already; rich text written as Markdown."""
-        if document.type == "text":
+        if document.like == "text":
             return document.text
         answer: str = await self.workshop.do("rich_markdown", _bounded(document.delta).ops)
         return answer
@@ -59,7 +59,7 @@ class Formats(Plugin):
         """A page without scripts. A text is taken as Markdown."""
         content = _bounded(document.delta)
         answer: str
-        if document.type == "text":
+        if document.like == "text":
             answer = await self.workshop.do("markdown_page", document.title, document.text)
         else:
             answer = await self.workshop.do("rich_page", document.title, content.ops)
@@ -76,9 +76,9 @@ class Formats(Plugin):
     def importers(self) -> list[Format]:
         own = [
             Format("text", "Plain text", "txt", "text/plain", self.from_text),
-            Format("markdown", "Markdown", "md", "text/markdown", self.from_text),
+            Format("markdown", "Markdown", "md", "text/markdown", self.from_markdown),
             Format("markdown-rich", "Markdown, as rich text", "md", "text/markdown",
-                   self.from_markdown),
+                   self.from_markdown_rich),
             Format("html", "HTML, as Markdown", "html", "text/html", self.from_html),
             Format("html-rich", "HTML, as rich text", "html", "text/html", self.from_html_rich),
         ]
@@ -93,14 +93,18 @@ class Formats(Plugin):
         return Imported(delta=decoded(data))
 
     async def from_markdown(self, data: bytes, filename: str) -> Imported:
+        """Markdown stays as it is, like any text."""
+        return _in_markdown(decoded(data))
+
+    async def from_markdown_rich(self, data: bytes, filename: str) -> Imported:
         """Markdown as rich text."""
         ops = await self.workshop.do("read_markdown", _small(decoded(data)))
         return Imported(type="richtext", delta=await asyncio.to_thread(Delta, ops))
 
     async def from_html(self, data: bytes, filename: str) -> Imported:
         """HTML as Markdown, which today's editor shows."""
-        return Imported(
-            delta=await self.workshop.do("read_html_as_markdown", _small(decoded(data)))
+        return _in_markdown(
+            await self.workshop.do("read_html_as_markdown", _small(decoded(data)))
         )
 
     async def from_html_rich(self, data: bytes, filename: str) -> Imported:
@@ -114,7 +118,7 @@ class Formats(Plugin):
         if len(data) > LARGEST:
             raise ValueError(_TOO_LARGE)
         html = await self.pandoc.read(kind, data)
-        return Imported(delta=await self.workshop.do("read_html_as_markdown", _small(html)))
+        return _in_markdown(await self.workshop.do("read_html_as_markdown", _small(html)))
 
 
 _TOO_LARGE = f"Files up to {LARGEST // 1024 // 1024} MiB can be converted."
@@ -132,6 +136,12 @@ def decoded(data: bytes) -> str:
     if "\0" in text:
         raise ValueError("The file is no text: it has a NUL in it.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _in_markdown(text: str) -> Imported:
+    """Of the type for Markdown, where there is one; else a text like any other."""
+    there = content_like("markdown") == "text"
+    return Imported(type="markdown" if there else "text", delta=text)
 
 
 def _small(text: str) -> str:

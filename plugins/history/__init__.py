@@ -65,6 +65,8 @@ class History(Plugin):
             float, Meta(gt=0, description="Seconds without an edit that begin a new entry.")
         ] = 300.0
 
+    Message = Asked
+
     settings: Settings
 
     def __init__(self) -> None:
@@ -195,16 +197,11 @@ class History(Plugin):
     # Changing: messages of the browser half, whose session says who it is.
 
     @hookimpl
-    def message_received(self, document: Document, session: Session, data: Any) -> None:
-        try:
-            asked = msgspec.convert(data, Asked)
-        except msgspec.ValidationError as error:
-            self.log.warning("message from session %s ignored: %s", session.id, error)
-        else:
-            # Comparing long texts may take longer than a hook has.
-            if session.id not in self.asking:
-                self.asking.add(session.id)
-                self.spawn(self.do(document, session, asked))
+    def message_received(self, document: Document, session: Session, data: Asked) -> None:
+        # Comparing long texts may take longer than a hook has.
+        if session.id not in self.asking:
+            self.asking.add(session.id)
+            self.spawn(self.do(document, session, data))
 
     async def do(self, document: Document, session: Session, asked: Asked) -> None:
         """Do what a session asked for, or tell it why not; what it asks meanwhile is not heard."""

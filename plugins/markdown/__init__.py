@@ -1,4 +1,4 @@
-"""A preview of the Markdown in a document, beside the text."""
+"""Documents in Markdown, and a preview beside the text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from collab import Plugin, hookimpl
+from collab import DocumentType, Plugin, document_type, hookimpl
 from collab.plugins.document import Document
 from collab.plugins.routes import RouteLike
 
@@ -28,7 +28,7 @@ class Preview(NamedTuple):
 
 
 class Markdown(Plugin):
-    """Show the text as rendered Markdown beside it, while everybody types."""
+    """Documents in Markdown, with what they look like beside the text while everybody types."""
 
     class Settings(Struct, forbid_unknown_fields=True, frozen=True):
         longest: Annotated[
@@ -48,6 +48,11 @@ class Markdown(Plugin):
         self.rests: dict[str, float] = {}
         """By document id, until when (on the loop's clock) its text is not tried again: others
         use the same process."""
+
+    @hookimpl
+    def document_types(self) -> list[DocumentType]:
+        text = document_type("text")
+        return [text.variant("markdown", title="Markdown", extension="md")]
 
     @hookimpl
     async def server_started(self) -> None:

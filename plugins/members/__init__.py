@@ -5,15 +5,33 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Literal
 
+import msgspec
+from aiohttp import web
 from msgspec import Meta, Struct
 
 from collab import Contribution, Plugin, Request, User, hookimpl
 from collab.plugins.access import Action
 from collab.plugins.document import Document
+from collab.plugins.routes import RouteLike
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+
+May = Literal["write", "read", "nothing"]
+STRICT: tuple[May, ...] = ("write", "read", "nothing")
+"""What guests may do, the strictest at the end."""
+
+LARGEST = 1000
+"""Bytes in the body of a request at most."""
 
 COLORS = ("#c2185b", "#512da8", "#1565c0", "#00697a", "#2e7d32", "#8d5a00", "#bf360c", "#6d4c41")
 MEMBER = "member:"
 """What the ids of members begin with."""
+
+
+class Guests(Struct, forbid_unknown_fields=True):
+    """What guests may do in one document."""
+
+    guests: May
 
 
 class Members(Plugin):
@@ -31,7 +49,7 @@ class Members(Plugin):
             Meta(description="The addresses of that proxy; unix stands for a unix socket."),
         ] = ("127.0.0.1", "::1", "unix")
         guests: Annotated[
-            Literal["write", "read", "nothing"],
+            May,
             Meta(description="What may be done by who is not logged in."),
         ] = "write"
         operators: Annotated[
@@ -43,15 +61,25 @@ class Members(Plugin):
 
     settings: Settings
 
+    def __init__(self) -> None:
+        self.documents: dict[str, May] = {}
+        """By id, of those in which guests may do less than elsewhere."""
+
     def wants(self, hook: str) -> bool:
         settings = self.settings
         match hook:
             case "authenticate":
                 return settings.header is not None
-            case "authorize":
-                return settings.guests != "write" or bool(settings.operators)
-            case _:
+            case "page_contributions":
                 return settings.logout is not None
+            case _:
+                # Where nobody is more than a guest there is nobody to close a document for.
+                named = settings.header is not None or bool(settings.operators)
+                return named or settings.guests != "write"
+
+    @hookimpl
+    async def server_started(self) -> None:
+        self.documents = msgspec.convert(await self.state.list(), dict[str, May])
 
     @hookimpl
     def authenticate(self, request: Request) -> User | None:
@@ -68,9 +96,57 @@ class Members(Plugin):
         if action == "administer":
             named = user.id.startswith(MEMBER) and user.name in self.settings.operators
             return True if named else None
-        if not user.id.startswith("guest:") or self.settings.guests == "write":
+        if not user.id.startswith("guest:"):
             return None
-        return False if self.settings.guests == "nothing" or action != "read" else None
+        guests = self.guests(document.id if document is not None else None)
+        if guests == "write":
+            return None
+        return False if guests == "nothing" or action != "read" else None
+
+    def guests(self, document: str | None) -> May:
+        """What guests may do in a document: the stricter of what holds there and everywhere."""
+        here = self.documents.get(document, "write") if document is not None else "write"
+        return max(here, self.settings.guests, key=STRICT.index)
+
+    @hookimpl
+    def routes(self) -> list[RouteLike]:
+        return [("GET", "/documents/{id}", self.show), ("PUT", "/documents/{id}", self.change)]
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Tell an operator what guests may do in a document."""
+        id = await self.admitted(request)
+        return web.json_response({"guests": self.guests(id)})
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Let an operator close a document to guests, or open it again, while people write."""
+        id = await self.admitted(request)
+        if request.content_type != "application/json":
+            raise CollabError(errors.UNSUPPORTED_MEDIA_TYPE)
+        try:
+            wanted = msgspec.json.decode(await request.content.read(LARGEST), type=Guests)
+        except (ValueError, msgspec.DecodeError) as error:
+            raise CollabError(errors.BAD_REQUEST, f"The request does not fit: {error}.") from error
+        if wanted.guests == "write":
+            await self.state.delete(id)
+            self.documents.pop(id, None)
+        else:
+            await self.state.set(id, wanted.guests)
+            self.documents[id] = wanted.guests
+        # Who has it open now may do less or more from here on.
+        changed = await self.server.reconsider(document=id)
+        return web.json_response({"guests": self.guests(id), "changed": changed})
+
+    async def admitted(self, request: web.Request) -> str:
+        """The document that a request of an operator is about. Raises `CollabError`."""
+        await self.allowed(request, "administer")
+        # Not whether they may read it: it might be themselves who are kept out.
+        async with self.server.document(request.match_info["id"]) as document:
+            return document.id
+
+    @hookimpl
+    async def document_deleted(self, document: Document) -> None:
+        if self.documents.pop(document.id, None) is not None:
+            await self.state.delete(document.id)
 
     @hookimpl
     def page_contributions(self) -> Contribution:

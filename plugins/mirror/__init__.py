@@ -53,7 +53,7 @@ class Mirror(Plugin):
 
     @hookimpl
     async def initial_content(self, document: Document) -> str | None:
-        if document.type != "text":
+        if document.like != "text":
             return None
         return await asyncio.to_thread(Path(self.settings.template or "").read_text, "utf-8")
 

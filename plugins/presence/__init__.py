@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
 from collab import Plugin, hookimpl
@@ -12,12 +11,6 @@ from collab.plugins.document import Document
 from collab.rooms.port import Session
 
 from .people import people
-
-
-class FromBrowser(Struct, forbid_unknown_fields=True):
-    """What a browser half says: its person came back, or has done nothing for a while."""
-
-    idle: bool
 
 
 class Presence(Plugin):
@@ -30,6 +23,11 @@ class Presence(Plugin):
         interval: Annotated[
             float, Meta(gt=0, description="Seconds between two announcements in a document.")
         ] = 0.1
+
+    class Message(Struct, forbid_unknown_fields=True):
+        """What a browser half says: its person came back, or has done nothing for a while."""
+
+        idle: bool
 
     settings: Settings
 
@@ -55,17 +53,12 @@ class Presence(Plugin):
         self.idle.pop(document.id, None)
 
     @hookimpl
-    def message_received(self, document: Document, session: Session, data: Any) -> None:
+    def message_received(self, document: Document, session: Session, data: Message) -> None:
         if session.id not in document.sessions:
             return
-        try:
-            message = msgspec.convert(data, FromBrowser)
-        except msgspec.ValidationError as error:
-            self.log.warning("message from session %s ignored: %s", session.id, error)
-            return
         idle = self.idle.setdefault(document.id, set())
-        if message.idle != (session.id in idle):
-            (idle.add if message.idle else idle.discard)(session.id)
+        if data.idle != (session.id in idle):
+            (idle.add if data.idle else idle.discard)(session.id)
             self.announce_soon(document)
 
     def announce_soon(self, document: Document) -> None:

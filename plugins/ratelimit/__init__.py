@@ -10,7 +10,6 @@ from msgspec import Meta, Struct
 
 from collab import Plugin, Veto, hookimpl
 from collab.plugins.document import Document
-from collab.rooms.port import Session
 
 from .buckets import Buckets
 
@@ -36,7 +35,8 @@ class RateLimit(Plugin):
             Burst, Meta(description="Edits that one document takes at once.")
         ] = 1000
         exempt: Annotated[
-            tuple[str, ...], Meta(description="Names of scripts (tokens) that have no limit.")
+            tuple[str, ...],
+            Meta(description="Names of scripts (tokens), or whole user ids, that have no limit."),
         ] = ()
 
     settings: Settings
@@ -52,16 +52,15 @@ class RateLimit(Plugin):
         settings = self.settings
         self.users = Buckets(settings.user_rate, settings.user_burst, self.clock)
         self.documents = Buckets(settings.document_rate, settings.document_burst, self.clock)
-        self.exempt = {f"token:{name}" for name in settings.exempt}
+        self.exempt = {*settings.exempt, *(f"token:{name}" for name in settings.exempt)}
 
     @hookimpl
-    def before_operation(self, document: Document, session: Session | None) -> None:
-        user = session.user.id if session is not None else None
-        if user in self.exempt:
+    def before_operation(self, document: Document, author: str) -> None:
+        if author in self.exempt:
             return
         # Users have buckets of their own, whatever address they come from. Nothing is taken
         # from one bucket before the other is looked at: what is refused costs nobody anything.
-        if user is not None and (seconds := self.users.wait(user)):
+        if seconds := self.users.wait(author):
             raise Veto(
                 f"You are editing too fast for this server: go on in {whole(seconds)}.",
                 retry_after=seconds,
@@ -72,8 +71,7 @@ class RateLimit(Plugin):
                 f" go on in {whole(seconds)}.",
                 retry_after=seconds,
             )
-        if user is not None:
-            self.users.take(user)
+        self.users.take(author)
         self.documents.take(document.id)
 
 

@@ -6,28 +6,19 @@ Without Chromium these tests are skipped; in CI they fail.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from collab.plugins import BUNDLED
 from collab.testing import ServerProcess, Wire
+from collab.testing.browser import chromium as find_chromium
+from collab.testing.browser import launched
 from tests.browser.people import House
-
-_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def _off(wanted: set[str]) -> list[str]:
@@ -38,21 +29,18 @@ def _off(wanted: set[str]) -> list[str]:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where Debian's Chromium is."""
-    path = shutil.which("chromium")
-    if path is None:
-        reason = "Chromium is not installed (apt install chromium)."
+    try:
+        return find_chromium()
+    except LookupError as error:
         if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return path
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 @pytest_asyncio.fixture
 async def browser(chromium: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+    async with launched(chromium) as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture

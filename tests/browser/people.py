@@ -5,123 +5,22 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import re
 from pathlib import Path
-from typing import Any, Literal
 
 import aiohttp
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.async_api import Browser
 
 from collab.testing import ServerProcess, Wire
+from collab.testing import browser as public
+from collab.testing.browser import Scheme, visit
+
+__all__ = ["House", "Person", "Scheme"]
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
-Scheme = Literal["light", "dark"]
 
-_FIND_EDITOR = """
-globalThis.editorView = () => null;
-addEventListener("load", async () => {
-  const editor = document.querySelector("#editor");
-  if (!editor) return;
-  globalThis.EditorView = (await import("@codemirror/view")).EditorView;
-  globalThis.editorView = () => EditorView.findFromDOM(editor);
-});
-"""
-"""Gives every page ``editorView()``, which is null until there is an editor.
-
-What `wait_for_function` is given must not be an async function: the promise itself would count
-as true.
-"""
-
-_NETWORK = re.compile(
-    r"WebSocket connection|ERR_(CONNECTION|EMPTY_RESPONSE|NETWORK|SOCKET)|Failed to load resource"
-)
-"""What a browser says by itself when the network is down."""
-
-
-class Person:
-    """One browser profile with one page, watched for errors and strange requests."""
-
-    def __init__(self, context: BrowserContext, page: Page, home: str) -> None:
-        self.context = context
-        self.page = page
-        self.home = home
-        self.faults: list[str] = []
-        self.network_faults_expected = False
-        self.plugin_faults_expected = False
-        self.watch(page)
-
-    def watch(self, page: Page) -> None:
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.faults.append(f"uncaught: {error}"))
-        page.on("request", self._request)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "warning" and message.text.startswith("The plugin "):
-            if not self.plugin_faults_expected:
-                self.faults.append(f"console: {message.text}")
-            return
-        if message.type != "error":
-            return
-        if self.network_faults_expected and _NETWORK.search(message.text):
-            return
-        self.faults.append(f"console: {message.text}")
-
-    def _request(self, request: Request) -> None:
-        if not request.url.startswith((self.home, "data:", "blob:")):
-            self.faults.append(f"request to another place: {request.url}")
-
-    # The editor.
-
-    async def open(self, document: str) -> None:
-        await self.page.goto(f"{self.home}/d/{document}")
-        await self.page.wait_for_function("() => editorView() !== null")
-        await self.page.wait_for_selector("#editor:not([aria-busy])")
-        await self.saved()
-
-    async def editor(self, code: str, argument: Any = None) -> Any:
-        """The value of ``code``, which may use CodeMirror's ``view`` and ``argument``."""
-        code = f"async (argument) => {{ const view = editorView(); {code} }}"
-        return await self.page.evaluate(code, argument)
-
-    async def text(self) -> str:
-        return str(await self.editor("return view.state.doc.toString();"))
-
-    async def put_caret(self, anchor: int, head: int | None = None) -> None:
-        """Focus the text with the caret there."""
-        await self.editor(
-            "view.dispatch({ selection: argument }); view.focus();",
-            {"anchor": anchor, "head": anchor if head is None else head},
-        )
-
-    async def caret(self) -> int:
-        return int(await self.editor("return view.state.selection.main.head;"))
-
-    async def type(self, text: str, delay: float = 0) -> None:
-        """Press one key after the other, ``delay`` milliseconds apart."""
-        await self.page.keyboard.type(text, delay=delay)
-
-    async def sees_text(self, condition: str, argument: Any = None) -> None:
-        """Wait until ``condition`` holds, which may use ``text`` and ``argument``."""
-        await self.page.wait_for_function(
-            f"""(argument) => {{
-              const text = editorView()?.state.doc.toString();
-              return text !== undefined && {condition};
-            }}""",
-            arg=argument,
-        )
-
-    async def sees(self, text: str) -> None:
-        await self.sees_text("text === argument", text)
-
-    async def status(self, state: str) -> str:
-        """Wait for that state of the status line; returns what it says."""
-        await self.page.wait_for_selector(f'#status[data-state="{state}"]')
-        return await self.page.inner_text("#status .status-text")
-
-    async def saved(self) -> None:
-        """Wait until the server has everything."""
-        await self.page.wait_for_selector('#status[data-state="saved"][data-unsaved="0"]')
+class Person(public.Person):
+    """Somebody of whom there are pictures."""
 
     async def screenshot(self, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
@@ -145,8 +44,10 @@ class House:
         """The address by way of the wire."""
         return self.wire.through(self.server.url)
 
-    async def document(self, content: str = "", title: str = "Notes") -> str:
-        body = json.dumps({"title": title, "type": "text", "content": content})
+    async def document(
+        self, content: str = "", title: str = "Notes", type: str = "text"
+    ) -> str:
+        body = json.dumps({"title": title, "type": type, "content": content})
         async with self.http.post(
             f"{self.server.url}/api/documents",
             data=io.BytesIO(body.encode()), headers={"Content-Type": "application/json"},
@@ -178,26 +79,11 @@ class House:
         touch: bool = False,
     ) -> Person:
         """Somebody with a browser of their own, who has been here before."""
-        context = await self.browser.new_context(
-            color_scheme=scheme,
-            viewport={"width": size[0], "height": size[1]},
-            has_touch=touch,
-            permissions=["clipboard-read", "clipboard-write"],
-            locale="en-GB",
+        person = await visit(
+            self.browser, self.url, kind=Person,
+            name=name, color=color, scheme=scheme, size=size, touch=touch,
         )
-        context.set_default_timeout(20_000)
-        await context.add_init_script(_FIND_EDITOR)
-        person = Person(context, await context.new_page(), self.url)
         self.people.append(person)
-        if name is not None:
-            await person.page.goto(f"{self.url}/")
-            await person.page.evaluate(
-                """async (body) => {
-                  const { request } = await import("./static/http.js");
-                  await request("./api/me", { method: "PUT", body });
-                }""",
-                {"name": name, "color": color or "#1d4ed8"},
-            )
         return person
 
     async def another_page(self, person: Person) -> Person:

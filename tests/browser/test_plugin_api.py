@@ -238,6 +238,61 @@ async def test_the_text_and_its_changes(house: House) -> None:
     await ada.sees(">> The quick brown fox.\n")
 
 
+async def test_several_edits_are_one_operation_and_one_step(house: House) -> None:
+    ada = await arrive(house)
+    document = ada.page.url.rsplit("/", 1)[1]
+    await ada.saved()
+    before = await ada.page.evaluate("collab.editor.toServer(0).revision")
+    edits = [{"from": 16, "to": 19, "insert": "cat"}, {"from": 0, "to": 3, "insert": "A"}]
+    assert await ada.page.evaluate("(edits) => collab.editor.edit(edits)", edits) is True
+    wrong = await ada.page.evaluate(
+        """(edits) => {
+          try { collab.editor.edit([...edits, ...edits]); } catch (error) { return error.message; }
+        }""",
+        edits,
+    )
+    assert wrong == "the edits 0–3 and 0–3 overlap"
+    assert await house.everybody_sees_the_same(document) == "A quick brown cat.\n"
+    assert await ada.page.evaluate("collab.editor.toServer(0).revision") == before + 1
+    assert await ada.page.evaluate("collab.editor.lineAt(3).text") == "A quick brown cat."
+    await ada.put_caret(3)
+    await ada.page.keyboard.press("Control+z")
+    await ada.sees("The quick brown fox.\n")
+
+
+async def test_a_shortcut_that_is_taken_is_said_not_silent(house: House) -> None:
+    ada = await arrive(house)
+    ada.plugin_faults_expected = True
+    said: list[str] = []
+    ada.page.on("console", lambda message: said.append(message.text))
+    await ada.page.evaluate(
+        """() => {
+          globalThis.done = [];
+          const add = (who, title, key) =>
+            who.ui.addCommand({ name: title, title, key, run: () => done.push(title) });
+          add(other, "Wave", "Mod-Alt-w");
+          add(collab, "Walk", "Mod-Alt-W");
+          add(collab, "Unwrite", "Mod-z");
+          add(collab, "Emphasise", "Mod-i");
+        }"""
+    )
+    assert said == [
+        "The plugin open: its command “Walk” has no shortcut,"
+        " because Ctrl+Alt+W belongs to “Wave” of the plugin other.",
+        "The plugin open: its command “Unwrite” has no shortcut,"
+        " because Ctrl+Z belongs to the text editor.",
+    ]
+    await ada.put_caret(0)
+    await ada.page.keyboard.press("Control+Alt+w")
+    await ada.page.keyboard.press("Control+i")
+    await ada.page.keyboard.press("Control+Shift+P")
+    walk = ada.page.get_by_role("option", name="Walk")
+    await expect(walk).to_contain_text("Ctrl+Alt+W belongs to “Wave” of the plugin other")
+    await ada.screenshot("palette-taken")
+    await walk.click()
+    assert await ada.page.evaluate("done") == ["Wave", "Emphasise", "Walk"]
+
+
 async def test_commands_are_found_and_have_keys(house: House) -> None:
     ada = await arrive(house)
     page = ada.page

@@ -95,6 +95,84 @@ async def test_nobody_is_disconnected_when_a_plugin_comes_and_goes(
     assert connections == []
 
 
+OUTER = """import { greeting } from "./parts/inner.js";
+
+export default function activate(collab) {
+  collab.ui.addStatus(greeting);
+  globalThis.picture = collab.url("static/picture.svg");
+}
+"""
+
+
+async def test_a_plugin_of_several_files_is_loaded_anew_to_the_innermost(
+    house: House, guest: Path
+) -> None:
+    static = guest / "static"
+    (static / "parts").mkdir()
+    (static / "parts" / "colors.css").write_text("#foot { color: rgb(1, 2, 3); }")
+    (static / "guest.css").write_text('@import "./parts/colors.css";')
+    (static / "guest.js").write_text(OUTER)
+
+    def say(greeting: str) -> None:
+        (static / "parts" / "inner.js").write_text(f"export const greeting = '{greeting}';\n")
+
+    say("first")
+    await switch(house, "guest", "reload")  # as an operator who has just written it
+    document = await house.document("The text. ")
+    ada = await house.person()
+    await ada.open(document)
+    connections: list[str] = []
+    ada.page.on("websocket", lambda socket: connections.append(socket.url))
+    foot = ada.page.locator("#foot")
+    await expect(foot).to_have_text("first")
+    await expect(foot).to_have_css("color", "rgb(1, 2, 3)")
+    await ada.put_caret(10)
+
+    say("second")
+    (static / "parts" / "colors.css").write_text("#foot { color: rgb(4, 5, 6); }")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ada.type("typed while it changes.", delay=20))
+        group.create_task(switch(house, "guest", "reload"))
+    await expect(foot).to_have_text("second")
+    await expect(foot).to_have_css("color", "rgb(4, 5, 6)")
+    assert await ada.page.evaluate("picture") == "/plugins/guest/static.2/picture.svg"
+
+    # What is switched off and on has an address that this page, too, may have run before.
+    for greeting in ("third", "fourth"):
+        await switch(house, "guest", "off")
+        await expect(foot).to_be_hidden()
+        say(greeting)
+        await switch(house, "guest", "on")
+        await expect(foot).to_have_text(greeting)
+
+    assert await house.everybody_sees_the_same(document) == "The text. typed while it changes."
+    assert connections == []
+
+
+async def test_a_plugin_of_several_files_after_the_server_began_to_count_anew(
+    house: House, guest: Path
+) -> None:
+    (guest / "static" / "guest.js").write_text(OUTER)
+    (guest / "static" / "parts").mkdir()
+    inner = guest / "static" / "parts" / "inner.js"
+    inner.write_text("export const greeting = 'first';\n")
+    document = await house.document()
+    ada = await house.person()
+    await ada.open(document)
+    foot = ada.page.locator("#foot")
+    await expect(foot).to_have_text("first")
+    for greeting in ("second", "third"):
+        inner.write_text(f"export const greeting = '{greeting}';\n")
+        await switch(house, "guest", "reload")
+        await expect(foot).to_have_text(greeting)
+        # Its files are at their first address again, where this page has run another version.
+        await house.restart()
+        again = "() => picture.startsWith('/plugins/guest/static.0.')"
+        await ada.page.wait_for_function(again)
+        await expect(foot).to_have_text(greeting)
+        await ada.page.evaluate("picture = ''")
+
+
 async def test_a_bundled_plugin_goes_with_all_it_shows(house: House) -> None:
     document = await house.document("The text. ")
     ada, bob = await house.person(name="Ada"), await house.person(name="Bob")

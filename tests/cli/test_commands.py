@@ -137,6 +137,23 @@ def test_what_is_imported_is_exported_again(collab: Shell, tmp_path: Path) -> No
     assert len(list(Path("some").glob("*.json"))) == 2
 
 
+def test_a_type_that_a_plugin_brings_and_how_its_files_are_called(collab: Shell) -> None:
+    Path("notes.md").write_text("# One\n\ntwo\n")
+    one = collab.ok("import", "--type", "markdown", "notes.md").split()[0]
+    two = collab.ok("import", "--format", "markdown", "notes.md").split()[0]
+    three = collab.ok("documents", "create", "--type", "markdown", "Empty").strip()
+    text = collab.ok("documents", "create", "plain").strip()
+    for id in (one, two, three):
+        assert json.loads(collab.ok("documents", "show", id, "--json"))["type"] == "markdown"
+    collab.ok("export", one, two, text, "-o", "files")
+    assert sorted(path.name for path in Path("files").iterdir()) == sorted(
+        [f"notes {one}.md", f"notes {two}.md", f"plain {text}.txt"]
+    )
+    assert Path(f"files/notes {two}.md").read_text() == "# One\n\ntwo\n"
+    assert collab("documents", "create", "--type", "poem", "Ode") == Exit.FAILED
+    assert "There is no document type 'poem'" in collab.err
+
+
 def test_line_ends_and_marks_of_other_systems_are_taken_away(collab: Shell) -> None:
     Path("dos.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n")
     one = collab.ok("import", "dos.txt").split()[0]

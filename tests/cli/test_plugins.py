@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ import pytest
 from collab.cli.arguments import make_parser
 from collab.cli.failure import Exit
 from collab.cli.main import _load, main
+from collab.protocol.settings import Settings
+from collab.testing.server import serve
+from collab.web.keys import PLUGINS
 from tests.cli.test_commands import Shell, collab
 from tests.plugins.fake import BUNDLED, write_plugin
 
@@ -91,6 +96,43 @@ def test_a_new_plugin_works_and_its_test_passes(collab: Shell, tmp_path: Path) -
     assert collab("plugins", "new", "import") == Exit.USAGE
 
 
+def test_a_new_package_can_be_installed_and_its_test_passes(
+    collab: Shell, tmp_path: Path
+) -> None:
+    out = collab.ok("plugins", "new", "word_alarm", "--package")
+    assert "pip install -e collab-word-alarm" in out
+    folder = tmp_path / "collab-word-alarm"
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")) == [
+        "README.md",
+        "collab_word_alarm/__init__.py",
+        "collab_word_alarm/static/word_alarm.js",
+        "pyproject.toml",
+        "tests/test_word_alarm.py",
+    ]
+
+    def run(*words: str, site: str = "") -> str:
+        path = os.pathsep.join([site, str(Path(__file__).parents[2])])
+        done = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=folder, env={**os.environ, "PYTHONPATH": path},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    assert "install the package first" in run("pytest", "-q", "tests")
+    # As pip does it: built, and unpacked where Python looks.
+    run("hatchling", "build", "-t", "wheel")
+    (wheel,) = (folder / "dist").iterdir()
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(tmp_path / "site")
+    assert "1 passed" in run("pytest", "-q", "tests", site=str(tmp_path / "site"))
+    shown = run("collab", "plugins", "show", "word_alarm", site=str(tmp_path / "site"))
+    assert "collab_word_alarm/static/word_alarm.js" in shown
+    assert (tmp_path / "site/collab_word_alarm/static/word_alarm.js").is_file()
+    assert collab("plugins", "new", "chat", "--package") == Exit.USAGE
+    assert "bundled" in collab.err
+
+
 def test_a_plugin_is_shown_with_its_settings_and_what_it_brings(collab: Shell, tour: str) -> None:
     shown = collab.ok("plugins", "show", "presence")
     assert "presence: Show who has the document open." in shown
@@ -100,6 +142,10 @@ def test_a_plugin_is_shown_with_its_settings_and_what_it_brings(collab: Shell, t
     shown = collab.ok("plugins", "show", "tour", "--plugins-dir", tour)
     assert "collab longest: print lengths" in shown
     assert "shout: Capitals (.caps)" in shown and "whisper: Small letters (.txt)" in shown
+    assert "Migrations" not in shown
+    shown = collab.ok("plugins", "show", "chat")
+    step = Path(__file__).parents[2] / "plugins" / "chat" / "migrations" / "0001_messages.py"
+    assert f"Migrations of its own tables\n  {step}\n" in shown
     assert collab("plugins", "show", "nobody") == Exit.MISSING
     assert "presence" in collab.err
     assert collab("plugins", "show", "presence", "--plugins-off", "presence") == Exit.FAILED
@@ -184,3 +230,54 @@ def test_secrets_of_a_plugin_are_not_shown(collab: Shell) -> None:
     shown = collab.ok(*words)
     assert "plugins.it.secret = ********" in shown and "has to be set" in shown
     assert "plugins.it.tokens = ()" in shown and "hush" not in shown
+
+
+async def test_plugins_of_a_running_server_are_switched(
+    collab: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_plugin(
+        tmp_path / "mine",
+        "guard",
+        """
+        class Guard(Plugin):
+            @hookimpl
+            def authorize(self, user, action):
+                return user.id == "token:ops" if action == "administer" else None
+        """,
+    )
+    write_plugin(tmp_path / "mine", "tour", TOUR)
+    token = "t" * 32
+    settings = Settings(
+        data_dir=tmp_path / "data", plugins_dir=tmp_path / "mine", plugins_on=("guard", "tour"),
+        tokens={"ops": token},
+    )
+    async with serve(settings) as server:
+        manager = server.app[PLUGINS]
+
+        async def run(state: str, name: str, *words: str) -> int:
+            return await asyncio.to_thread(
+                collab, "plugins", state, name, "--url", server.url, *words
+            )
+
+        assert await run("off", "tour", "--token", token) == Exit.DONE
+        assert collab.out == "The plugin tour is off.\n" and "tour" not in manager.loaded
+        monkeypatch.setenv("COLLAB_TOKEN", token)
+        assert await run("on", "tour") == Exit.DONE
+        module = tmp_path / "mine" / "tour" / "__init__.py"
+        module.write_text(module.read_text().replace("Capitals", "Loud"))
+        assert await run("reload", "tour") == Exit.DONE
+        assert collab.out == "The plugin tour was loaded anew.\n"
+        assert manager.exchange.exporters["shout"].format.title == "Loud"
+        assert await run("reload", "tuor") == Exit.MISSING
+        assert "There is no plugin 'tuor'" in collab.err
+        module.write_text("1 +")
+        assert await run("reload", "tour") == Exit.FAILED
+        assert "can't be used" in collab.err and "tour" in manager.loaded
+        assert await run("off", "tour", "--token", "x" * 32) == Exit.FAILED
+        assert "That token is not known here. Say who you are" in collab.err
+        monkeypatch.delenv("COLLAB_TOKEN")
+        assert await run("off", "tour") == Exit.FAILED
+        assert "You may not do that. Say who you are with a token" in collab.err
+        assert "tour" in manager.loaded
+    assert collab("plugins", "off", "tour") == Exit.USAGE
+    assert "--url" in collab.err

@@ -58,28 +58,29 @@ class FakeRoom:
 
     def __init__(self, manager: PluginManager, text: str = "", id: str = "doc") -> None:
         self.document = DocumentRecord(id, "A title", "text", "epoch", 0, 0.0, 0.0)
+        self.type = document_type("text")
         self.revision = 0
-        self.content: Content = document_type("text").content(Delta().insert(text))
+        self.content: Content = self.type.content(Delta().insert(text))
         self.sessions: dict[str, Session] = {}
         self.manager = manager
-        manager.opened(self)
+        manager.observer.opened(self)
 
     def join(self, id: str, user: User = ADA) -> FakeSession:
         session = self.sessions[id] = FakeSession(id, user)
-        self.manager.joined(self, session)
+        self.manager.observer.joined(self, session)
         return session
 
     def leave(self, session: Session) -> None:
         del self.sessions[session.id]
-        self.manager.left(self, session)
+        self.manager.observer.left(self, session)
 
     def close(self) -> None:
         for session in list(self.sessions.values()):
             self.leave(session)
-        self.manager.closed(self)
+        self.manager.observer.closed(self)
 
     def say(self, session: Session, plugin: str, data: Any) -> None:
-        self.manager.message(self, session, plugin, data)
+        self.manager.observer.message(self, session, plugin, data)
 
     def commit(self, *deltas: Delta, client: str = "somebody", author: str = "ada") -> None:
         operations = []
@@ -92,12 +93,15 @@ class FakeRoom:
                     msgspec.json.encode(delta.ops),
                 )
             )
-        self.manager.committed(self, operations, deltas)
+        self.manager.observer.committed(self, operations, deltas)
 
-    async def submit(self, session: Session | None, delta: Delta) -> None:
-        """As the real room does: ask first, then commit."""
-        if self.manager.vets:
-            delta = await self.manager.before(self, session, delta)
+    async def submit(
+        self, session: Session | None, delta: Delta, author: str = ADA.id
+    ) -> None:
+        """As the real room does: ask first, then commit. ``author``: where there is no session."""
+        if self.manager.observer.vets:
+            asked = session.user.id if session else author
+            delta = await self.manager.observer.before(self, session, asked, delta)
         self.commit(delta, client=session.client if session else "server")
 
     async def edit(

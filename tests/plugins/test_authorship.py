@@ -201,7 +201,7 @@ async def test_authors_of_one_colour_are_told_apart(tmp_path: Any) -> None:
             await two.insert(1, "b")
             plugin: Any = server.app[PLUGINS].plugins["authorship"]
             async with server.rooms.use(id) as room:
-                document = server.app[PLUGINS].document_of(room)
+                document = server.app[PLUGINS].house.document_of(room)
                 await plugin.authors.note(document, User("x1", "X", one.user.color))
                 await plugin.authors.note(document, User("x2", "X", one.user.color))
                 named = await plugin.authors.named(document, ["x2", "x1", one.user.id, ""])

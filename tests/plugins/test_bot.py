@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import secrets
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +13,15 @@ from typing import Any
 import pytest
 from collab.plugins.bot.commands import COMMANDS, Later, Question, answer
 from collab.plugins.bot.mentions import below, find, units
+from msgspec.structs import replace
 
-from collab.client import Document
+from collab.client import Document, Stream
 from collab.plugins.settings import WrongSettings
 from collab.protocol.settings import Settings
+from collab.storage.port import DocumentRecord
 from collab.testing.server import Server, serve
 from collab.web.keys import PLUGINS
-from tests.plugins.fake import make_manager, the, until
+from tests.plugins.fake import make_manager, the, until, write_plugin
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "plugins/bot/README.md").read_text(encoding="utf-8")
@@ -263,6 +267,121 @@ async def test_a_document_that_can_not_be_edited_now_is_reminded_later(tmp_path:
         clock.time += 86400
         await bot.remind()
         assert bot.reminders == {}, "for ever is too long"
+
+
+# In the chat.
+
+
+def talkative(tmp_path: Path, **more: Any) -> Settings:
+    return replace(settings(tmp_path, **more), plugins_on=("bot", "chat"))
+
+
+async def heard(messages: Stream[Any], text: str) -> dict[str, Any]:
+    """Listen to the chat up to a message with that text."""
+    async with asyncio.timeout(10):
+        async for told in messages:
+            if told["kind"] == "posted" and told["message"]["text"] == text:
+                return dict(told["message"])
+    raise AssertionError("the chat has ended")
+
+
+def post(document: Document, text: str) -> None:
+    document.send("chat", {"kind": "post", "key": secrets.token_hex(4), "text": text})
+
+
+async def test_it_answers_in_the_chat(tmp_path: Path) -> None:
+    async with serve(talkative(tmp_path)) as server:
+        bot_of(server)
+        id = await server.create_document("Notes", "one two")
+        async with server.connect(id) as one:
+            said = one.messages("chat")
+            post(one, "@bot count")
+            answer = await heard(said, "There are 2 words here.")
+            assert answer["author"] == {"id": "plugin:bot", "name": "bot", "color": "#512da8"}
+            post(one, "Hello\n@bot date\n@bot who")
+            await heard(
+                said,
+                f"It is Monday, 23 November 2026, 09:30 UTC.\nHere now: {one.user.name}.",
+            )
+            post(one, "I asked @bot date")
+            post(one, "@bot dance")
+            await heard(said, "I don’t know what “dance” is. Ask me for help.")
+            assert one.text == "one two"
+
+
+async def test_a_reminder_of_the_chat_comes_in_the_chat(tmp_path: Path) -> None:
+    clock = Clock()
+    async with serve(talkative(tmp_path)) as server:
+        bot_of(server, clock)
+        id = await server.create_document("Notes", "")
+        async with server.connect(id) as one:
+            name = one.user.name
+            said = one.messages("chat")
+            post(one, "@bot remind 10m tea")
+            await heard(said, "I will say it on 2026-11-23 at 09:40 UTC.")
+    clock.time += 600
+    async with serve(talkative(tmp_path)) as server:
+        bot = bot_of(server, clock)
+        async with server.connect(id) as one:
+            said = one.messages("chat")
+            await bot.remind()
+            await heard(said, f"@{name} tea")
+            assert one.text == ""
+        assert bot.reminders == await bot.state.list() == {}
+
+
+async def test_it_does_not_answer_its_like(tmp_path: Path) -> None:
+    """Two bots that ask each other without end would be no joy."""
+    parrot = """
+    class Parrot(Plugin):
+        @hookimpl
+        async def published(self, topic, data, document):
+            if topic == "chat.posted" and data["text"] != "@bot help":
+                await self.publish("chat.post", {"text": "@bot help"}, document)
+
+        async def pretend(self, document):
+            author = {"id": "guest:1", "name": "Somebody", "color": "#000000"}
+            await self.publish("chat.posted", {"author": author, "text": "@bot help"}, document)
+    """
+    write_plugin(tmp_path / "plugins", "parrot", parrot)
+    chosen = replace(
+        talkative(tmp_path), plugins_dir=tmp_path / "plugins", plugins_on=("bot", "chat", "parrot")
+    )
+    async with serve(chosen) as server:
+        bot_of(server)
+        manager = server.app[PLUGINS]
+        id = await server.create_document("Notes", "one")
+        async with server.connect(id) as one:
+            said = one.messages("chat")
+            post(one, "Hello")
+            await heard(said, "@bot help")
+            await the(manager, "parrot").pretend(manager.house.open_documents()[0])
+            await manager.told()
+            post(one, "@bot count")
+            await heard(said, "There is 1 word here.")
+            await one.insert(0, "still editable ")
+        health = manager.health()
+        assert {name: one.failures for name, one in health.items()} == dict.fromkeys(health, 0)
+        messages, _ = await the(manager, "chat").conversation(
+            manager.house.document(await document_record(server, id))
+        ).before()
+        answers = [one.text for one in messages if one.author.id == "plugin:bot"]
+        assert answers == ["There is 1 word here."]
+
+
+async def document_record(server: Server, id: str) -> DocumentRecord:
+    record = await server.rooms.record(id)
+    assert record is not None
+    return record
+
+
+async def test_without_a_chat_nobody_is_told(tmp_path: Path) -> None:
+    async with serve(settings(tmp_path)) as server:
+        id = await server.create_document("Notes", "")
+        bot = bot_of(server)
+        async with bot.server.document(id) as document:
+            await bot.say_in_chat(document, "Hello?")
+        assert server.app[PLUGINS].health()["bot"].failures == 0
 
 
 async def test_without_a_name_it_is_not_there() -> None:

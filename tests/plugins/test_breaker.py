@@ -291,7 +291,7 @@ async def test_junk_that_a_visitor_sends_does_not_switch_a_plugin_off(
     manager.loaded["trusting"].services.guard.breaker.open()
     clock.now += 5
     assert await send_junk(1) == "open"
-    manager.document_renamed(room.document)
+    manager.observer.renamed(room.document)
     await manager.told()
     assert manager.health()["trusting"].state == "closed"
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from collab.protocol.settings import Settings
 from collab.testing.raw import RawSession
 from collab.testing.server import Server, serve
+from collab.web.keys import PLUGINS
 from tests.plugins.fake import write_plugin
 
 TOKENS = {"Ada Lovelace": "a" * 32, "Bob": "b" * 32}
@@ -311,3 +312,94 @@ async def test_who_may_not_write_reads(settings: Settings, tmp_path: Path) -> No
             assert "may read" in (await bob.hear("refused"))["sentence"]
             await ada.post("hello")
             assert (await bob.hear("posted"))["message"]["id"] == 1
+
+
+# Other plugins.
+
+PARROT = """
+class Parrot(Plugin):
+    def __init__(self):
+        self.heard = []
+
+    @hookimpl
+    async def published(self, topic, sender, data, document):
+        self.heard.append((topic, sender, data, document.id))
+
+    async def post(self, data, document):
+        await self.publish("chat.post", data, document)
+"""
+
+
+@pytest.fixture
+def with_parrot(settings: Settings, tmp_path: Path) -> Settings:
+    write_plugin(tmp_path / "plugins", "parrot", PARROT)
+    return replace(settings, plugins_dir=tmp_path / "plugins", plugins_on=("chat", "parrot"))
+
+
+async def test_other_plugins_hear_what_was_kept(with_parrot: Settings) -> None:
+    async with serve(with_parrot) as server:
+        id = await server.create_document("Plans")
+        parrot: Any = server.app[PLUGINS].plugins["parrot"]
+        async with talking(server, id, "Bob") as bob:
+            await bob.post("Hello @Bob", key="k")
+            message = (await bob.hear("posted"))["message"]
+            await bob.post("Hello @Bob", key="k")  # sent again: nothing new
+            await bob.hear("posted")
+            await bob.post("")
+            await bob.hear("refused")
+            await bob.post("second")
+            await bob.hear("posted")
+            await server.app[PLUGINS].told()
+        (first, second) = parrot.heard
+        del message["key"]
+        assert first == ("chat.posted", "chat", message, id)
+        assert message["mentions"] == [[6, 10, "token:Bob"]]
+        assert (second[2]["id"], second[2]["text"], second[2]["mentions"]) == (2, "second", [])
+
+
+async def test_another_plugin_posts_as_itself(
+    with_parrot: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serve(with_parrot) as server:
+        id = await server.create_document("Plans")
+        manager = server.app[PLUGINS]
+        parrot: Any = manager.plugins["parrot"]
+        async with talking(server, id, "Bob") as bob:
+            document = server.app[PLUGINS].house.open_documents()[0]
+            await parrot.post({"text": " Polly \x00", "name": "Bob"}, document)
+            message = (await bob.hear("posted"))["message"]
+            assert message["author"] == {"id": "plugin:parrot", "name": "Bob", "color": "#512da8"}
+            assert message["text"] == "Polly"
+            await parrot.post({"text": "two"}, document)
+            assert (await bob.hear("posted"))["message"]["author"]["name"] == "parrot"
+            for wrong in (
+                None, {}, {"text": 1}, {"text": " "}, {"text": "x" * 201},
+                {"text": "x", "author": {"id": "token:Bob", "name": "Bob", "color": ""}},
+                {"text": "x", "name": "y" * 65},
+            ):  # fmt: skip
+                await parrot.post(wrong, document)
+            await parrot.post({"text": "nowhere"}, None)
+            await parrot.publish("chat.other", {"text": "x"}, document)
+            await manager.told()
+            assert manager.health()["chat"].failures == 0
+            assert caplog.text.count("what the plugin parrot posts is ignored") == 7
+            await bob.say({"kind": "older", "before": 100})
+            assert texts(await bob.hear("older")) == ["Polly", "two"]
+
+
+async def test_a_plugin_that_posts_without_end_is_bounded(with_parrot: Settings) -> None:
+    limits = {"chat": {"burst": 3, "rate": 0.001}}
+    async with serve(replace(with_parrot, plugins=limits)) as server:
+        id, other = await server.create_document("Plans"), await server.create_document("Other")
+        manager = server.app[PLUGINS]
+        parrot: Any = manager.plugins["parrot"]
+        async with talking(server, id, "Bob") as bob, talking(server, other, "Bob"):
+            for document in manager.house.open_documents():
+                for number in range(20):
+                    await parrot.post({"text": str(number)}, document)
+            await manager.told()
+            assert [one[2]["text"] for one in parrot.heard if one[3] == id] == ["0", "1", "2"]
+            assert len([one for one in parrot.heard if one[3] == other]) == 3
+            await bob.post("and people go on")
+            while (await bob.hear("posted"))["message"]["text"] != "and people go on":
+                pass

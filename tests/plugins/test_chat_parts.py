@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
-from collab.plugins.chat.conversation import KNOWN, PAGE, Conversation
+from collab.plugins.chat.conversation import KNOWN, PAGE, Conversation, messages
 from collab.plugins.chat.mentions import MOST, find
 from collab.plugins.chat.texts import Unfit, clean
 from collab.plugins.chat.transcript import transcript
 from collab.plugins.chat.wire import Mention, Message
 
+from collab import Violation
+from collab.plugins import BUNDLED
 from collab.plugins.pace import PRUNE, Pace
-from collab.plugins.state import State
+from collab.plugins.tables import Tables
 from collab.protocol.messages import User
 from collab.storage.memory import MemoryStore
 from collab.storage.port import DocumentRecord
@@ -79,7 +83,8 @@ def test_a_pace_is_kept_for_each_alone_and_rests() -> None:
 
 
 async def conversation(store: MemoryStore) -> Conversation:
-    return Conversation(State("chat", store), "doc")
+    await store.tables.migrate("chat", BUNDLED / "chat" / "migrations")
+    return Conversation(Tables("chat", store), "doc")
 
 
 @pytest.fixture
@@ -92,6 +97,15 @@ async def store() -> MemoryStore:
 async def add(conversation: Conversation, number: int, author: User = ADA) -> Message:
     message, _ = await conversation.add(author, f"text {number}", [], f"key {number}", number)
     return message
+
+
+async def test_the_migrations_make_the_table_that_the_code_means(store: MemoryStore) -> None:
+    await conversation(store)
+    [made] = (await store.tables.of_documents())["chat"]
+    assert [(one.name, one.nullable) for one in made.columns] == [
+        (one.name, one.nullable) for one in messages.columns
+    ]
+    assert made.primary_key.columns.keys() == messages.primary_key.columns.keys()
 
 
 async def test_pages_are_read_backwards(store: MemoryStore) -> None:
@@ -110,18 +124,6 @@ async def test_pages_are_read_backwards(store: MemoryStore) -> None:
         assert await one.before(1) == ([], False)
         assert (await one.before(10**9))[0] == newest
         assert [message.id for message in await one.all()] == list(range(1, 2 * PAGE + 11))
-
-
-async def test_a_page_that_was_written_last_is_found_though_nobody_noted_it(
-    store: MemoryStore,
-) -> None:
-    one = await conversation(store)
-    for number in range(1, PAGE + 2):
-        await add(one, number)
-    await State("chat", store).set("last", 0, document="doc")
-    again = await conversation(store)
-    assert (await add(again, PAGE + 2)).id == PAGE + 2
-    assert len(await again.all()) == PAGE + 2
 
 
 async def test_what_is_handed_out_at_once_is_bounded(store: MemoryStore) -> None:
@@ -159,10 +161,35 @@ async def test_time_goes_on_and_people_are_remembered(store: MemoryStore) -> Non
     for number in range(KNOWN - 1):
         await one.add(User(str(number), "x", "#000000"), "d", [], "k", 102.0)
     again = await conversation(store)
-    await again.before()
-    assert len(again.people) == KNOWN
-    assert again.people["ada"] == renamed
-    assert "bob" not in again.people
+    people = await again.people()
+    assert len(people) == KNOWN
+    assert people[0] == renamed and people[-1].id == str(KNOWN - 2)
+    assert "bob" not in {user.id for user in people}
+
+
+async def test_a_message_that_is_sent_again_is_found_however_old_it_is(store: MemoryStore) -> None:
+    one = await conversation(store)
+    first = await add(one, 1)
+    for number in range(2, 3 * PAGE):
+        await add(one, number)
+    assert await one.add(ADA, "another text", [], "key 1", 99.0) == (first, False)
+    assert len(await one.all()) == 3 * PAGE - 1
+
+
+async def test_messages_that_come_at_once_have_numbers_of_their_own(store: MemoryStore) -> None:
+    one, other = await conversation(store), await conversation(store)
+    adding = [add(talk, n, who) for n in range(20) for talk, who in [(one, ADA), (other, BOB)]]
+    await asyncio.gather(*adding)
+    assert [message.id for message in await one.all()] == list(range(1, 41))
+
+
+async def test_nobody_talks_about_a_document_that_is_gone(store: MemoryStore) -> None:
+    one = await conversation(store)
+    await add(one, 1)
+    await store.delete("doc")
+    assert await one.all() == []
+    with pytest.raises(Violation, match="no document doc"):
+        await add(one, 2)
 
 
 def test_a_transcript_has_days_and_hours() -> None:

@@ -12,10 +12,11 @@ import aiohttp
 import pytest
 from msgspec.structs import replace
 
+from collab.cli import main
 from collab.protocol.settings import Settings
 from collab.testing.raw import RawSession
 from collab.testing.server import Server, serve
-from tests.plugins.fake import make_manager, the, write_plugin
+from tests.plugins.fake import write_plugin
 
 TOKENS = {"Ada Lovelace": "a" * 32, "Bob": "b" * 32}
 TEXT = "The quick brown fox jumps over the lazy dog."
@@ -493,7 +494,36 @@ async def test_who_may_not_write_reads(settings: Settings, tmp_path: Path) -> No
             assert "may read" in (await bob.hear("refused"))["sentence"]
 
 
-async def test_without_a_server_it_says_why_nothing_is_exported() -> None:
-    manager = make_manager(None, off=(), plugins_on=("comments",))
-    with pytest.raises(ValueError, match="running server"):
-        await the(manager, "comments").as_of(None)
+async def test_without_a_server_they_are_exported_too(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serve(settings) as server:
+        id = await server.create_document("Fox", TEXT)
+        async with reading(server, id, "Bob") as bob:
+            await bob.open(FOX, FOX + 3)
+            await bob.hear_thread()
+            await bob.edit({"insert": "See: "})
+        page = f"{server.url}/api/documents/{id}/export/comments-json"
+        async with server.http.get(page) as response:
+            exported = await response.read()
+        importing = f"{server.url}/api/import/comments-json"
+        async with server.http.post(importing, data=exported) as response:
+            copy = (await response.json())["id"]
+        # Rewritten before anybody has looked at its comments.
+        content = f"{server.url}/api/documents/{copy}/content"
+        async with server.http.put(content, json=f"Now: See: {TEXT}") as response:
+            assert response.status == 200
+
+    def command_line(*words: str) -> str:
+        assert main(["export", "--data-dir", str(settings.data_dir), *words]) == 0
+        return capsys.readouterr().out
+
+    # As of its own: the command line has an event loop for itself.
+    export = ["--format", "comments"]
+    now = await asyncio.to_thread(command_line, id, *export)
+    assert now.startswith("See: The quick brown fox[1] jumps") and "Bob: Why?" in now
+    then = await asyncio.to_thread(command_line, id, *export, "--revision", "0")
+    assert then.startswith("The quick brown fox[1] jumps")
+    copied = await asyncio.to_thread(command_line, copy, *export)
+    assert copied.startswith("Now: See: The quick brown fox[1] jumps")
+    assert "Bob (imported): Why?" in copied

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from collab.plugins.comments.annotated import annotated
-from collab.plugins.comments.earlier import earlier
 from collab.plugins.comments.parcels import PARCEL, full, parcels
 from collab.plugins.comments.returning import LONGEST, Returning, Trace
 from collab.plugins.comments.texts import QUOTE, Unfit, clean, quotation
@@ -38,49 +35,6 @@ def test_quotations_count_as_browsers_do_and_are_short() -> None:
     assert quotation(rich, 2, 7) == "e tw"
     assert quotation(rich, 5, 8) == "two"
     assert quotation(Delta(), 0, 0) == ""
-
-
-@pytest.mark.parametrize(
-    ("ops", "now", "before"),
-    [
-        ([], (2, 4), (2, 4)),
-        ([{"insert": "👋"}], (3, 5), (1, 3)),
-        ([{"retain": 9}, {"insert": "x"}], (2, 4), (2, 4)),
-        ([{"retain": 3}, {"insert": "abc"}], (2, 7), (2, 4)),
-        ([{"retain": 3}, {"insert": "abc"}], (4, 5), (3, 3)),
-        ([{"delete": 5}], (0, 2), (5, 7)),
-        ([{"retain": 4}, {"delete": 5}], (2, 4), (2, 4)),
-        ([{"retain": 2}, {"delete": 5}], (2, 2), (2, 7)),
-        ([{"retain": 2}, {"insert": {"image": "x"}}, {"delete": 1}], (3, 4), (3, 4)),
-    ],
-)
-def test_where_a_range_was(
-    ops: list[dict[str, object]], now: tuple[int, int], before: tuple[int, int]
-) -> None:
-    assert earlier(*now, [Delta(ops)]) == before
-
-
-def test_where_a_range_was_after_many_edits_around_it() -> None:
-    choose = random.Random(3)
-    for _ in range(100):
-        text = "." * 20 + "<fox>" + "." * 20
-        deltas = []
-        for _ in range(10):
-            start = text.index("<fox>")
-            index = choose.choice([choose.randrange(start), choose.randrange(start + 6, len(text))])
-            index = max(0, index)
-            if choose.random() < 0.5:
-                deltas.append(Delta().retain(index).insert("ab"))
-                text = text[:index] + "ab" + text[index:]
-            else:
-                room = (start if index < start else len(text)) - index
-                length = min(3, room)
-                if not length or (index < start and start < 4) or len(text) - start < 15:
-                    continue
-                deltas.append(Delta().retain(index).delete(length))
-                text = text[:index] + text[index + length :]
-        start = text.index("<fox>")
-        assert earlier(start, start + 5, deltas) == (20, 25)
 
 
 def thread(*texts: str, **more: object) -> Thread:

@@ -140,7 +140,7 @@ async def test_a_new_name_is_shown_at_the_caret(manager: PluginManager) -> None:
     await announced(manager)
     for session in (ada, bob):
         session.user = User(session.user.id, "New", "#047857")
-        manager.changed(room, session)
+        manager.observer.changed(room, session)
     await announced(manager)
     (cursor,) = bob.heard("cursors")[-1]["cursors"]
     assert cursor["user"] == {"id": "ada", "name": "New", "color": "#047857"}
@@ -188,7 +188,7 @@ async def test_closing_a_document_in_the_middle_of_things_harms_nobody(
     room.say(ada, "cursors", {"anchor": 1, "head": 1, "revision": 0})
     await manager.told()
     room.say(ada, "cursors", {"anchor": 2, "head": 2, "revision": 0})
-    manager.changed(room, ada)
+    manager.observer.changed(room, ada)
     room.close()
     await announced(manager)
     assert the(manager, "cursors").changed == {}

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from collab.cli import main
+from collab.cli.newplugin import files
 from collab.ot import Delta
 from collab.plugins.manager import PluginManager
 from collab.protocol.errors import CollabError
@@ -22,10 +23,14 @@ from collab.protocol.settings import Settings
 from collab.storage.memory import MemoryStore
 from collab.testing.server import serve
 from collab.web.keys import PLUGINS
-from tests.plugins.fake import FakeRoom, make_manager, until
+from tests.plugins.fake import BOB, FakeRoom, make_manager, until
 
 PAGE = (Path(__file__).parents[2] / "docs/plugins.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"```(?:python|js|toml)\n(?:#|//) (\S+)\n(.*?)```", re.DOTALL)
+
+
+PAGES = "1 passed" if shutil.which("chromium") else "1 skipped"
+"""What becomes of a test that needs a browser."""
 
 
 @pytest.fixture
@@ -41,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 def load(folder: Path, **settings: Any) -> PluginManager:
     manager = make_manager(folder / "my-plugins", **settings)
     assert sorted(manager.plugins) == [
-        "bookmark", "hello", "highlights", "shortlines", "tour", "wordcount",
+        "bookmark", "hello", "highlights", "reactions", "shortlines", "tour", "wordcount",
     ]
     assert manager.problems == []
     return manager
@@ -82,7 +87,7 @@ async def test_the_bookmark_moves_and_is_counted(folder: Path) -> None:
     room.commit(Delta().insert("Oh! "))
     await manager.told()
     plugin: Any = manager.plugins["bookmark"]
-    (document,) = manager._documents.values()
+    (document,) = manager.house.open_documents()
     await plugin.tell(document)
     assert session.heard("bookmark") == [{"place": 9, "revision": 1}]
     assert await plugin.state.list() == {"count": 1}
@@ -92,6 +97,23 @@ async def test_the_bookmark_moves_and_is_counted(folder: Path) -> None:
     room.close()
     await manager.stop()
     assert {one.failures for one in manager.health().values()} == {0}
+
+
+async def test_everybody_reacts_once(folder: Path) -> None:
+    manager = load(folder)
+    store = MemoryStore()
+    room = FakeRoom(manager, "Hello")
+    await store.create(room.document, b"[]")
+    await manager.start(store=store)
+    ada, bob = room.join("1"), room.join("2", BOB)
+    for session, emoji in ((ada, "heart"), (bob, "tada"), (ada, "heart"), (bob, "heart")):
+        room.say(session, "reactions", {"emoji": emoji})
+    await manager.told()
+    told = [{"heart": 1}, {"heart": 1, "tada": 1}, {"heart": 2, "tada": 1}]
+    assert ada.heard("reactions") == bob.heard("reactions") == told
+    assert {one.failures for one in manager.health().values()} == {0}
+    assert manager.problems == []
+    await manager.stop()
 
 
 async def test_the_highlights_survive_and_the_tour_leads_everywhere(folder: Path) -> None:
@@ -116,8 +138,11 @@ async def test_the_highlights_survive_and_the_tour_leads_everywhere(folder: Path
                 async for message in marked:
                     if {"text": "anything", "by": welcome.user.name} in message["marked"]:
                         break
-            id = await server.create_document("Draft", None)
-            assert await server.text(id) == "Draft\n\n"
+            for type in ("text", "log"):
+                id = await server.create_document("Draft", None, type)
+                assert await server.text(id) == "Draft\n\n"
+            async with server.http.get(f"{server.url}/") as response:
+                assert '<option value="log">Log</option>' in await response.text()
             async with server.http.delete(f"{server.url}/api/documents/{id}") as response:
                 assert response.status == 403
             async with server.http.get(
@@ -196,9 +221,12 @@ def test_the_plugin_without_a_server_half_greets(folder: Path) -> None:
     assert run_node(folder, script) == "Hello Ada,Hello Bob\n"
 
 
-def test_the_test_passes(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "outcome"), [("test_wordcount.py", "1 passed"), ("test_wordcount_page.py", PAGES)]
+)
+def test_the_test_passes(folder: Path, name: str, outcome: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "test_wordcount.py"],
+        [sys.executable, "-m", "pytest", "-q", name],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
@@ -206,10 +234,17 @@ def test_the_test_passes(folder: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert run.returncode == 0 and "1 passed" in run.stdout, run.stdout + run.stderr
+    assert run.returncode == 0 and outcome in run.stdout, run.stdout + run.stderr
+
+
+def test_the_package_is_what_the_command_makes(folder: Path) -> None:
+    assert (folder / "pyproject.toml").read_text() == files("tally", package=True)[
+        "pyproject.toml"
+    ]
 
 
 def test_the_package_brings_the_plugin_with_its_browser_half(folder: Path) -> None:
+    (folder / "README.md").write_text("Tally")
     shutil.copytree(folder / "my-plugins" / "wordcount", folder / "collab_tally")
     static = folder / "collab_tally" / "static"
     (static / "wordcount.js").rename(static / "tally.js")

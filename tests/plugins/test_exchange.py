@@ -166,7 +166,7 @@ async def test_the_command_line_asks_the_server_for_formats(
         assert (await collab("export", "--all", "-o", "out", "--format", "raw"))[0] == 0
         assert [file.name for file in (tmp_path / "out").iterdir()] == [f"Loud {id}.bin"]
         code, _, error = await collab("export", id, "--format", "sing")
-        assert code == 2 and "exports: text, delta, shout, raw" in error
+        assert code == 2 and "exports: text, delta, backup, shout, raw" in error
 
 
 def test_of_two_of_a_name_the_first_is_taken(
@@ -177,6 +177,15 @@ def test_of_two_of_a_name_the_first_is_taken(
     manager = make_manager(tmp_path)
     assert manager.exchange.exporters["shout"].guard.plugin == "files"
     assert "plugin more: the exporter shout is plugin files's" in caplog.text
+
+
+def test_a_plugin_can_t_bring_a_format_that_is_collab_s_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_plugin(tmp_path, "files", FILES.replace('"shout"', '"backup"'))
+    manager = make_manager(tmp_path)
+    assert list(manager.exchange.exporters) == ["raw"]
+    assert "plugin files: the exporter backup is Collab's own" in caplog.text
 
 
 async def _convert(document: Any) -> str:

@@ -91,8 +91,9 @@ async def test_rich_text_goes_out_and_comes_back(server: Server) -> None:
 
 async def test_files_come_in(server: Server) -> None:
     made = await bring(server, "markdown", b"\xef\xbb\xbf# One\r\ntwo\r")
-    assert (made["title"], made["type"]) == ("My notes", "text")
+    assert (made["title"], made["type"]) == ("My notes", "markdown")
     assert await server.text(made["id"]) == "# One\ntwo\n"
+    assert (await bring(server, "text", b"# One"))["type"] == "text"
     made = await bring(server, "html", b"<h1>One</h1><p onclick=x>two <b>three</b></p>")
     assert await server.text(made["id"]) == "# One\n\ntwo **three**\n"
 

@@ -53,20 +53,21 @@ async def live(manager: PluginManager) -> FakeSession:
         await manager.gate.allows(ADA, "create", None)
     assert await manager.gate.find_document("anything") is None
     assert await manager.gate.contributions("documents", None) == []
-    begun = await manager.make_document("Begun", "text", None)
+    begun = await manager.house.make_document("Begun", "text", None)
     assert (await begun.content_at(0)).text == ""
     room = FakeRoom(manager)
-    manager.document_renamed(room.document)
+    manager.observer.renamed(room.document)
     session = room.join("1")
-    manager.changed(room, session)
+    manager.observer.changed(room, session)
     room.say(session, "bad", {"hello": 1})
     for letter in "abcde":
         await room.submit(session, Delta().insert(letter))
     assert room.content.text() == "edcba"
-    manager.saved(room, 5)
+    manager.observer.saved(room, 5)
+    await the(manager, "witness").publish("bad.news", {}, manager.house.document_of(room))
     await manager.told()
     room.close()
-    manager.document_deleted(room.document)
+    manager.observer.deleted(room.document)
     await manager.told()
     await manager.stop()
     return session
@@ -131,7 +132,8 @@ async def test_a_call_that_refuses_to_be_cancelled_is_abandoned(
     assert room.content.text() == "a"
     assert manager.health()["bad"].hanging == 1
     assert "plugin bad can't be stopped in before_operation" in caplog.text
-    assert not manager.vets, "what was cut off while a writer waited is switched off at once"
+    # What was cut off while a writer waited is switched off at once.
+    assert not manager.observer.vets
     the(manager, "bad").end.set()
     await until(lambda: not manager.health()["bad"].hanging)
 
@@ -369,7 +371,7 @@ async def test_a_flood_of_messages_waits_with_the_plugin_and_not_with_its_reader
     manager = make_manager(tmp_path, bounds=Bounds(hard=0.05, burst=20_000, rate=1000))
     room = FakeRoom(manager)
     reader = room.join("1")
-    manager.document_renamed(room.document)
+    manager.observer.renamed(room.document)
     await manager.told()
     assert 10 <= len(reader.heard("bad")) <= 20
     assert "took more than 0.05 s" in str(manager.health()["bad"].last_error)
@@ -429,7 +431,7 @@ async def test_a_plugin_may_not_have_any_number_of_tasks(tmp_path: Path) -> None
     assert manager.health()["bad"].tasks == 0
 
 
-async def test_what_is_planned_soon_is_done_once(tmp_path: Path) -> None:
+async def test_what_is_planned_soon_is_done_once_as_it_was_asked_for_last(tmp_path: Path) -> None:
     write_plugin(
         tmp_path,
         "later",
@@ -439,20 +441,21 @@ async def test_what_is_planned_soon_is_done_once(tmp_path: Path) -> None:
                 self.done = []
 
             @hookimpl
-            def operation_committed(self, document):
-                self.soon(document.id, 0.001, self.do, document.revision)
+            def operation_committed(self, document, operation):
+                self.soon(document.id, 0.001, self.do, operation.revision, by=operation.author)
 
-            async def do(self, revision):
-                self.done.append(revision)
+            async def do(self, revision, by):
+                self.done.append((revision, by))
         """,
     )
     manager = make_manager(tmp_path)
     room = FakeRoom(manager)
     for _ in range(2):
-        room.commit(Delta().insert("a"), Delta().insert("b"))
+        room.commit(Delta().insert("a"), author="ada")
+        room.commit(Delta().insert("b"), author="bob")
         await manager.told()
         await until(lambda: not manager.health()["later"].tasks)
-    assert the(manager, "later").done == [2, 4]
+    assert the(manager, "later").done == [(2, "bob"), (4, "bob")]
 
 
 async def test_a_message_for_a_plugin_that_is_not_there_is_answered(tmp_path: Path) -> None:
@@ -470,8 +473,8 @@ async def test_a_message_for_a_plugin_that_is_not_there_is_answered(tmp_path: Pa
 async def test_stopping_does_not_wait_for_a_plugin_that_hangs(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("collab.plugins.manager.DRAIN", 0.02)
-    monkeypatch.setattr("collab.plugins.manager.END", 0.02)
+    monkeypatch.setattr("collab.plugins.lifecycle.DRAIN", 0.02)
+    monkeypatch.setattr("collab.plugins.lifecycle.END", 0.02)
     write_plugin(
         tmp_path,
         "bad",
@@ -524,7 +527,7 @@ async def test_an_edit_can_be_refused_with_a_sentence(tmp_path: Path) -> None:
     write_plugin(tmp_path, "guarding", VETTING + "\n    def answer(self, delta): raise Veto('No!')")
     manager = make_manager(tmp_path)
     room = FakeRoom(manager)
-    assert manager.vets
+    assert manager.observer.vets
     with pytest.raises(CollabError) as caught:
         await room.submit(None, Delta().insert("a"))
     assert (caught.value.code.code, caught.value.sentence) == ("vetoed", "No!")

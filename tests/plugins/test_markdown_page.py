@@ -97,3 +97,44 @@ async def test_pictures_are_links(house: House) -> None:
     await expect(link).to_have_text("a cat")
     await expect(link).to_have_attribute("href", "https://example.org/cat.png")
     await expect(link).to_have_attribute("target", "_blank")
+
+
+async def test_a_document_of_its_type_is_made_and_opens_beside_its_preview(house: House) -> None:
+    ada = await house.person()
+    page = ada.page
+    await page.goto(f"{house.url}/")
+    await page.get_by_role("button", name="New document").first.click()
+    await page.get_by_role("textbox", name="Title").fill("Notes")
+    await page.get_by_label("Type").select_option("Markdown")
+    assert await page.get_by_label("Type").locator("option").all_inner_texts() == [
+        "Plain text", "Markdown",
+    ]
+    await page.get_by_role("button", name="Create").click()
+    await page.wait_for_url("**/d/*")
+    await ada.saved()
+    await expect(page.get_by_role("region", name="Preview")).to_be_visible()
+    view = page.locator(".markdown-preview")
+    await ada.type("# One")
+    await expect(view.locator("h1")).to_have_text("One")
+    await ada.saved()
+    await page.reload()
+    await expect(view.locator("h1")).to_have_text("One")
+    await page.goto(f"{house.url}/")
+    await expect(page.locator(".row-type")).to_have_text("markdown")
+    await page.get_by_role("button", name="Rename").click()
+    await expect(page.get_by_role("textbox", name="Title")).to_be_visible()
+    await expect(page.get_by_label("Type")).to_be_hidden()
+
+
+async def test_on_a_phone_the_text_is_what_one_sees_first(house: House) -> None:
+    ada = await house.person(size=(390, 800), touch=True)
+    await ada.open(await house.document("# One", type="markdown"))
+    await expect(ada.page.get_by_role("region", name="Preview")).to_be_hidden()
+
+
+async def test_rich_text_has_no_page_yet(house: House) -> None:
+    ada = await house.person()
+    response = await ada.page.goto(f"{house.url}/d/{await house.document(type='richtext')}")
+    assert response is not None and response.status == 406
+    await expect(ada.page.locator("main")).to_contain_text("no page yet")
+    ada.faults.clear()  # a browser says that a page was answered with an error

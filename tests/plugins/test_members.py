@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from collab.client import Refused
 from collab.protocol.settings import Settings
 from collab.testing.server import Server, serve
+from collab.web.keys import PLUGINS
+from tests.plugins.fake import make_manager, the
 
 ADA = {"X-Remote-User": "Ada"}
 
@@ -73,3 +76,69 @@ async def test_a_link_logs_out(tmp_path: Path) -> None:
             async with server.http.get(server.url + path) as page:
                 link = '<a class="bar-link" href="https://login.example/out">Log out</a>'
                 assert link in await page.text()
+
+
+CLOSE = "/plugins/members/api/documents/"
+
+
+async def test_an_operator_closes_a_document_to_guests_while_they_write(tmp_path: Path) -> None:
+    away = {"Via": "a proxy"}
+    chosen = settings(tmp_path, header="X-Remote-User", operators=["Ada"])
+    async with serve(chosen) as server:
+        id, other = await server.create_document("Notes", "one"), await server.create_document()
+        async with server.connect(id) as guest, server.connect(other) as elsewhere:
+            session = elsewhere.session
+            bob = {"X-Remote-User": "Bob", **away}
+            for headers, code in ((away, 403), (bob, 403), ({**ADA, **away}, 200)):
+                how = {"json": {"guests": "read"}, "headers": headers}
+                assert await status(server, "PUT", CLOSE + id, **how) == code
+            await guest.wait_for(lambda it: it.permissions == {"read"}, timeout=10)
+            with pytest.raises(Refused):
+                await guest.insert(0, "x")
+            assert await status(server, "PUT", f"/api/documents/{id}/content", json="x") == 403
+            await elsewhere.insert(0, "x")
+            assert elsewhere.session == session
+            async with server.http.put(
+                server.url + CLOSE + id, json={"guests": "write"}, headers=ADA
+            ) as response:
+                assert await response.json() == {"guests": "write", "changed": 1}
+            await guest.wait_for(lambda it: "write" in it.permissions, timeout=10)
+            await guest.insert(0, "zero ")
+        assert await status(server, "PUT", CLOSE + id, json={"guests": "read"}) == 200
+        assert await status(server, "PUT", CLOSE + other, json={"guests": "nothing"}) == 200
+        assert await status(server, "DELETE", f"/api/documents/{other}", headers=ADA) == 204
+        members = the(server.app[PLUGINS], "members")
+        await server.app[PLUGINS].told()
+        assert await members.state.list() == members.documents == {id: "read"}
+    async with serve(chosen) as server:
+        async with server.http.get(server.url + CLOSE + id) as response:
+            assert await response.json() == {"guests": "read"}
+        async with server.connect(id) as guest:
+            assert guest.permissions == {"read"} and guest.text == "zero one"
+
+
+async def test_what_holds_everywhere_holds_in_a_document_too(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, header="X-Remote-User", guests="read", operators=["Ada"])
+    async with serve(chosen) as server:
+        async with server.http.post(
+            f"{server.url}/api/documents", json={}, headers=ADA
+        ) as response:
+            id = (await response.json())["id"]
+        for wanted, code in (("write", 200), ("nothing", 403), ("write", 200)):
+            how: dict[str, Any] = {"json": {"guests": wanted}, "headers": ADA}
+            assert await status(server, "PUT", CLOSE + id, **how) == 200
+            assert await status(server, "GET", f"/d/{id}") == code
+            assert await status(server, "PUT", f"/api/documents/{id}/content", json="x") == 403
+        for body in ("1", "{", '{"guests": "all"}', '{"guests": "read", "x": 1}', "\\xff" * 600):
+            how = {"data": body, "headers": {**ADA, "Content-Type": "application/json"}}
+            assert await status(server, "PUT", CLOSE + id, **how) == 400
+        assert await status(server, "PUT", CLOSE + id, data="{}", headers=ADA) == 415
+        assert await status(server, "GET", CLOSE + "none", headers=ADA) == 404
+        # An operator at the server's own machine is a guest, and does not lock themselves out.
+        for wanted in ("nothing", "write"):
+            assert await status(server, "PUT", CLOSE + id, json={"guests": wanted}) == 200
+
+
+def test_where_everybody_is_a_guest_it_costs_nothing() -> None:
+    (listed,) = make_manager(None, plugins_on=("members",)).loaded.values()
+    assert not any(map(listed.plugin.wants, ("authenticate", "authorize", "routes")))

@@ -81,7 +81,7 @@ async def test_a_new_name_and_colour_are_seen_at_once(manager: PluginManager) ->
     room = FakeRoom(manager)
     ada = room.join("1", ADA)
     ada.user = User("ada", "Countess", "#047857")
-    manager.changed(room, ada)
+    manager.observer.changed(room, ada)
     await announced(manager)
     assert [(one["name"], one["color"]) for one in last(ada)] == [("Countess", "#047857")]
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from collab.ot import Delta
+from collab.plugins.earlier import before
 from collab.plugins.positions import OutOfReach
 from collab.plugins.ranges import STALE, Range, Ranges
+from collab.protocol.errors import CollabError
 from collab.protocol.settings import Settings
 from collab.testing.server import Server, serve
-from collab.web.keys import PLUGINS
+from collab.web.keys import PLUGINS, STORE
 from tests.plugins.fake import write_plugin
 
 TEXT = "The quick brown fox"
@@ -132,8 +134,8 @@ async def test_ranges_survive_a_restart_and_what_happened_since_they_were_stored
             assert (await ranges.get("fox")).data == "G"
             assert await ranges.get("gone") is None and not await ranges.remove("gone")
             assert await it(server).state.list(document=document) == {}
-        assert await server.app[PLUGINS]._store().delete(id)
-        assert await server.app[PLUGINS]._store().list_state("it:ranges", id) == {}
+        assert await server.app[STORE].delete(id)
+        assert await server.app[STORE].list_state("it:ranges", id) == {}
 
 
 async def test_ranges_are_stored_anew_when_much_has_happened(settings: Settings) -> None:
@@ -148,7 +150,7 @@ async def test_ranges_are_stored_anew_when_much_has_happened(settings: Settings)
             assert ranges.stale
             await ranges.flush()
             assert not ranges.stale
-        stored = await server.app[PLUGINS]._store().list_state("it:ranges", id)
+        stored = await server.app[STORE].list_state("it:ranges", id)
         assert b'"start":%d' % (16 + STALE) in stored["fox"]
 
 
@@ -167,3 +169,81 @@ async def test_positions_of_an_earlier_revision_are_moved_and_wrong_ones_refused
             with pytest.raises(OutOfReach):
                 await ranges.add("wrong", 0, 1, revision=2)
             assert list(await ranges.all()) == ["fox"] and ranges.revision == 1
+
+
+async def test_of_a_frozen_document_they_are_as_they_were(settings: Settings) -> None:
+    async with serve(settings) as server:
+        id = await server.create_document("Notes", TEXT)
+        async with it(server).server.document(id) as document:
+            live: Ranges = it(server).ranges(document)
+            await live.add("fox", 16, 19)
+            await document.edit(insert(0, "Oh! "), author="it")
+            await live.add("quick", 8, 13)
+            await live.update("fox", "F")  # is stored as of now
+            await document.edit(delete(0, 8), author="it")
+            await live.add("fox", 12, 15, "G")
+            for revision, wanted in (
+                (0, {"fox": "fox"}),
+                (1, {"fox": "fox", "quick": "quick"}),
+                (2, {"fox": "fox", "quick": "quick"}),
+                (None, {"fox": "fox", "quick": "quick"}),
+            ):
+                frozen = await server.app[PLUGINS].house.document_at(id, revision)
+                ranges = it(server).ranges(frozen)
+                found = await ranges.all()
+                shown = {key: frozen.text[one.start : one.end] for key, one in found.items()}
+                assert shown == wanted and ranges.revision == frozen.revision
+                assert (await ranges.get("fox")).data == "G"
+            with pytest.raises(CollabError, match="can't be changed"):
+                await ranges.add("new", 0, 1)
+            with pytest.raises(CollabError, match="can't be changed"):
+                await ranges.update("fox", "x")
+            with pytest.raises(CollabError, match="can't be changed"):
+                await ranges.remove("fox")
+            assert (await live.all()).keys() == {"fox", "quick"}
+
+
+@pytest.mark.parametrize(
+    ("ops", "now", "then"),
+    [
+        ([], (2, 4), (2, 4)),
+        ([{"insert": "👋"}], (3, 5), (1, 3)),
+        ([{"retain": 9}, {"insert": "x"}], (2, 4), (2, 4)),
+        ([{"retain": 3}, {"insert": "abc"}], (2, 7), (2, 4)),
+        ([{"retain": 3}, {"insert": "abc"}], (4, 5), (3, 3)),
+        ([{"delete": 5}], (0, 2), (5, 7)),
+        ([{"retain": 4}, {"delete": 5}], (2, 4), (2, 4)),
+        ([{"retain": 2}, {"delete": 5}], (2, 2), (2, 7)),
+        ([{"retain": 2}, {"insert": {"image": "x"}}, {"delete": 1}], (3, 4), (3, 4)),
+    ],
+)
+def test_where_a_range_was(
+    ops: list[dict[str, object]], now: tuple[int, int], then: tuple[int, int]
+) -> None:
+    assert before(*now, Delta(ops)) == then
+
+
+def test_where_a_range_was_after_many_edits_around_it() -> None:
+    choose = random.Random(3)
+    for _ in range(100):
+        text = "." * 20 + "<fox>" + "." * 20
+        deltas = []
+        for _ in range(10):
+            start = text.index("<fox>")
+            index = choose.choice([choose.randrange(start), choose.randrange(start + 6, len(text))])
+            index = max(0, index)
+            if choose.random() < 0.5:
+                deltas.append(Delta().retain(index).insert("ab"))
+                text = text[:index] + "ab" + text[index:]
+            else:
+                room = (start if index < start else len(text)) - index
+                length = min(3, room)
+                if not length or (index < start and start < 4) or len(text) - start < 15:
+                    continue
+                deltas.append(Delta().retain(index).delete(length))
+                text = text[:index] + text[index + length :]
+        start = text.index("<fox>")
+        place = start, start + 5
+        for delta in reversed(deltas):
+            place = before(*place, delta)
+        assert place == (20, 25)

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from collab.plugins.ratelimit.buckets import Buckets
+from msgspec.structs import replace
 
+from collab.client import Closed
 from collab.ot import Delta
 from collab.plugins.manager import PluginManager
 from collab.plugins.settings import WrongSettings
@@ -143,11 +145,30 @@ async def test_scripts_can_be_exempt(started: Start, clock: Clock) -> None:
     assert await burst(room, other, 100) == 1
 
 
+async def test_any_author_can_be_exempt_by_their_whole_id(started: Start) -> None:
+    room = FakeRoom(await started(user_rate=1, user_burst=1, exempt=["bot:bot"]))
+    for _ in range(3):
+        await room.submit(None, EDIT, "bot:bot")
+    await room.submit(None, EDIT, "bot:other")
+    with pytest.raises(CollabError, match="slow_down"):
+        await room.submit(None, EDIT, "bot:other")
+
+
+async def test_edits_without_a_session_count_for_their_author(started: Start) -> None:
+    room = FakeRoom(await started(user_rate=1, user_burst=2))
+    ada = room.join("1")
+    await room.submit(None, EDIT, ADA.id)
+    assert await burst(room, ada, 5) == 1
+    with pytest.raises(CollabError, match="You are editing too fast"):
+        await room.submit(None, EDIT, ADA.id)
+    await room.submit(None, EDIT, BOB.id)
+
+
 async def test_without_limits_no_edit_waits_for_it(started: Start) -> None:
     manager = await started()
-    assert not manager.vets
-    assert (await started(user_rate=1)).vets
-    assert (await started(document_rate=1)).vets
+    assert not manager.observer.vets
+    assert (await started(user_rate=1)).observer.vets
+    assert (await started(document_rate=1)).observer.vets
 
 
 def test_full_buckets_are_not_kept(clock: Clock) -> None:
@@ -185,7 +206,7 @@ def test_a_wrong_setting_stops_the_start(setting: str, value: Any, sentence: str
         )
 
 
-def limited(tmp_path: Path, **limits: float) -> Settings:
+def limited(tmp_path: Path, **limits: Any) -> Settings:
     return Settings(
         data_dir=tmp_path, plugins_on=("ratelimit",), plugins={"ratelimit": dict(limits)}
     )
@@ -236,6 +257,35 @@ async def test_over_http_it_is_said_when_to_come_back(tmp_path: Path) -> None:
         assert statuses[0] < 300 and statuses[1] == 429
         assert 0 < int(response.headers["Retry-After"]) <= 100
         assert await server.text(id) == "one"
+
+
+async def test_over_http_edits_count_for_who_sends_them(tmp_path: Path) -> None:
+    settings = replace(
+        limited(tmp_path, user_rate=0.01, user_burst=2, exempt=["importer"]),
+        tokens={"importer": "0123456789abcdef", "other": "fedcba9876543210"},
+    )
+    async with serve(settings) as server:
+        id = await server.create_document("Notes", "")
+        address = f"{server.url}/api/documents/{id}/content"
+
+        async def put(token: str, number: int) -> int:
+            headers = {"Content-Type": "text/plain", "Authorization": f"Bearer {token}"}
+            async with server.http.put(
+                address, data=f"{token} {number}".encode(), headers=headers
+            ) as response:
+                return response.status
+
+        assert [await put("fedcba9876543210", one) for one in range(4)] == [200, 200, 429, 429]
+        assert {await put("0123456789abcdef", one) for one in range(6)} == {200}
+        async with server.connect(id, token="fedcba9876543210") as other:
+            assert other.user.id == "token:other"
+            other.edit_nowait(EDIT)  # from the same bucket, which is empty
+            async with server.connect(id) as somebody:
+                await somebody.insert(0, "calm ")
+            assert other.unsaved == 1
+            assert not (await server.text(id)).startswith("x")
+            with pytest.raises(Closed):
+                await other.close(timeout=0.01)
 
 
 def test_the_examples_are_settings_that_work() -> None:

@@ -138,7 +138,7 @@ def test_a_hook_that_the_settings_leave_without_work_is_not_called(tmp_path: Pat
         """,
     )
     manager = make_manager(tmp_path)
-    assert not manager.vets and not manager.implements("before_operation")
+    assert not manager.observer.vets and not manager.implements("before_operation")
     assert manager.implements("operation_committed") and manager.implements("session_left")
     assert str(manager.health()["it"].last_error).startswith("wants: RuntimeError")
 
@@ -156,6 +156,6 @@ def test_whether_anybody_implements_a_hook_is_known(tmp_path: Path) -> None:
     manager = make_manager(tmp_path)
     assert manager.implements("session_left")
     assert not manager.implements("operation_committed")
-    assert not manager.vets
+    assert not manager.observer.vets
     (listed,) = [one for one in manager.listing() if one.state == "on"]
     assert listed.hooks == ("session_left",)

@@ -102,6 +102,7 @@ async def test_state_is_kept_by_key_for_the_plugin_and_for_each_document(
     await plugin.state.set("y", None)
     assert await plugin.state.get("y", 7) is None
     assert await plugin.state.list() == {"x": {"a": [1, None]}, "y": None}
+    assert await plugin.state.list(prefix="x") == {"x": {"a": [1, None]}}
     await plugin.state.delete("x")
     assert await plugin.state.list() == {"y": None}
     assert await plugin.state.list(document=document) == {"x": 2}

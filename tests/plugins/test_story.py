@@ -114,8 +114,8 @@ class Diary(Plugin):
         self.pages.append(f"{session.user.name} left {len(document.sessions)}")
 
     @hookimpl
-    def before_operation(self, document, session, delta):
-        self.pages.append(f"before {session.id}: {delta.ops}")
+    def before_operation(self, document, session, author, delta):
+        self.pages.append(f"before {session.id} by {author}: {delta.ops}")
 
     @hookimpl
     async def operation_committed(self, document, operation):
@@ -124,7 +124,17 @@ class Diary(Plugin):
     @hookimpl
     def message_received(self, document, session, data):
         self.pages.append(f"{session.user.name} says {data}")
+
+    @hookimpl
+    async def published(self, topic, sender, data, document):
+        self.pages.append(f"{sender} says {topic} {data} about {document.id}")
 '''
+
+REPORTER = """
+class Reporter(Plugin):
+    async def report(self, document):
+        await self.publish("diary.news", [1], document)
+"""
 
 
 async def test_a_plugin_is_told_everything_in_order(tmp_path: Path) -> None:
@@ -132,6 +142,7 @@ async def test_a_plugin_is_told_everything_in_order(tmp_path: Path) -> None:
         line.replace("async ", "").strip().partition("(")[0] + "(" for line in DIARY.splitlines()
     }
     write_plugin(tmp_path, "diary", DIARY)
+    write_plugin(tmp_path, "reporter", REPORTER)
     manager = make_manager(tmp_path)
     pages: list[Any] = the(manager, "diary").pages
     await manager.start(store=MemoryStore())
@@ -139,24 +150,25 @@ async def test_a_plugin_is_told_everything_in_order(tmp_path: Path) -> None:
     assert await manager.gate.authenticate(lambda: request) is None
     assert await manager.gate.allows(BOB, "create", None)
     assert await manager.gate.contributions("documents", None) == []
-    assert await manager.missing("doc") is None
-    await manager.make_document("A title", "text", None)
+    assert await manager.observer.missing("doc") is None
+    await manager.house.make_document("A title", "text", None)
     await manager.told()
     room = FakeRoom(manager)
     bob = room.join("1", BOB)
     await manager.told()
     await room.submit(bob, Delta().insert("Hi"))
     room.say(bob, "diary", {"n": 1})
+    await the(manager, "reporter").report(manager.house.document_of(room))
     await manager.told()
     bob.user = User("bob", "Robert", "#000000")
-    manager.changed(room, bob)
-    manager.document_renamed(room.document)
+    manager.observer.changed(room, bob)
+    manager.observer.renamed(room.document)
     await manager.told()
     room.leave(bob)
-    manager.saved(room, 1)
+    manager.observer.saved(room, 1)
     room.close()
     await manager.told()
-    manager.document_deleted(room.document)
+    manager.observer.deleted(room.document)
     await manager.stop()
     assert pages == [
         "routes",
@@ -174,9 +186,10 @@ async def test_a_plugin_is_told_everything_in_order(tmp_path: Path) -> None:
         "created A title, open: False",
         "opened doc",
         "Bob joined 1",
-        "before 1: [{'insert': 'Hi'}]",
+        "before 1 by bob: [{'insert': 'Hi'}]",
         "1 by ada: Hi",
         "Bob says {'n': 1}",
+        "reporter says diary.news [1] about doc",
         "now Robert",
         "renamed to A title",
         "Robert left 0",

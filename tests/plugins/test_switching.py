@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from yarl import URL
 
 from collab.cli import main
 from collab.protocol.settings import Settings
@@ -139,13 +140,13 @@ async def test_a_changed_plugin_is_loaded_anew(settings: Settings, tmp_path: Pat
         status, shown = await post(server, "hello", "reload")
         assert (status, shown["state"]) == (200, "on")
         (half,) = (await reader.hear("plugins"))["plugins"]
-        assert half["script"] == "/plugins/hello/static/hello.js?1"
+        assert half["script"] == "/plugins/hello/static.1/hello.js"
         assert (await get(server, half["script"]))[0] == 200
         assert (await reader.hear("message"))["data"]["say"] == "howdy"
         assert await get(server, "/plugins/hello/api/greeting/Ada") == (200, "howdy Ada")
         await reader.socket.send_json([{"type": "message", "plugin": "hello", "data": 1}])
         assert (await reader.hear("message"))["data"] == {"again": "howdy"}
-        assert "hello.js?1" in (await get(server, f"/d/{id}"))[1]
+        assert "/plugins/hello/static.1/hello.js" in (await get(server, f"/d/{id}"))[1]
 
         for wrong, sentence in (
             ("def broken(:", "SyntaxError"),
@@ -162,6 +163,40 @@ async def test_a_changed_plugin_is_loaded_anew(settings: Settings, tmp_path: Pat
             # It goes on as it was.
             assert await get(server, "/plugins/hello/api/greeting/Ada") == (200, "howdy Ada")
         await reader.socket.close()
+
+
+async def test_static_files_are_the_same_below_every_generation(
+    settings: Settings, tmp_path: Path
+) -> None:
+    static = tmp_path / "plugins" / "hello" / "static"
+    (static / "parts").mkdir()
+    (static / "parts" / "inner.js").write_text("export default 1;\n")
+    async with serve(settings) as server:
+        (static / "parts" / "inner.js").write_text("export default 20;\n")
+        await post(server, "hello", "reload")
+        # What is told; one from before; one that another server told; a page's own.
+        for folder in ("static.1", "static", "static.27", "static.1.3"):
+            path = f"{server.url}/plugins/hello/{folder}/parts/inner.js"
+            async with server.http.get(path) as response:
+                assert (response.status, await response.text()) == (200, "export default 20;\n")
+                assert response.headers["Cache-Control"] == "no-cache"
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+                assert "javascript" in response.content_type
+                tag = response.headers["ETag"]
+            headers = {"If-None-Match": tag}
+            async with server.http.get(path, headers=headers) as response:
+                assert response.status == 304
+            async with server.http.post(path) as response:
+                assert response.status == 405
+        for path in (
+            "static.1/nothing.js", "static.1", "static.x/hello.js", "static./hello.js",
+            "static.1/../__init__.py", "static.1/%2e%2e/__init__.py", "api/static.1/hello.js",
+        ):  # fmt: skip
+            url = URL(f"{server.url}/plugins/hello/{path}", encoded=True)
+            async with server.http.get(url) as response:
+                assert response.status in (403, 404), path
+        await post(server, "hello", "off")
+        assert (await get(server, "/plugins/hello/static.1/hello.js"))[0] == 404
 
 
 async def test_a_plugin_that_comes_while_the_server_runs(
@@ -291,5 +326,7 @@ async def test_below_a_base_path(settings: Settings) -> None:
             assert response.status == 405
         await post(server, "hello", "reload")
         (half,) = (await reader.hear("plugins"))["plugins"]
-        assert half["script"] == "/team/plugins/hello/static/hello.js?1"
+        assert half["script"] == "/team/plugins/hello/static.1/hello.js"
+        script = half["script"].removeprefix("/team")
+        assert (await get(server, script))[0] == 200
         await reader.socket.close()

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { known, summedOf, textOf } from "../../collab/static/document-content.js";
 import { Delta } from "../../collab/static/ot.js";
 import { withSeeds } from "./random.mjs";
 import { Browser, Clock, Page, Room, settled } from "./world.mjs";
@@ -249,6 +250,43 @@ test("a reader can't write, and is told the server's refusals", async () => {
   room.broadcast({ type: "error", code: "no_plugin", message: "No such plugin." });
   await settled();
   assert.deepEqual(page.told("notice"), [{ code: "no_plugin", message: "No such plugin." }]);
+});
+
+test("a writer becomes a reader, keeps what was typed meanwhile, and may write again", async () => {
+  const { room, clock, page, live } = await opened("text");
+  const change = async (permissions) => {
+    room.permissions = permissions;
+    room.go({ code: "permissions_changed", message: "It has changed.", retry_after: 0.1 });
+    await clock.pass(5000);
+  };
+  room.intercept = ({ sequence }, socket) => {
+    if (room.permissions.includes("write")) return false;
+    socket.tell({ type: "error", code: "read_only", message: "You may read it.", sequence });
+    return true;
+  };
+  page.type(4, " saved");
+  await clock.pass(10);
+  room.permissions = ["read"];
+  page.type(10, " and unsaved"); // on its way when the server says goodbye
+  await change(["read"]);
+  assert.equal(page.writable, false);
+  assert.equal(page.text, "text saved");
+  assert.equal(room.text, "text saved");
+  assert.deepEqual(live.rescues().map(({ text, reason }) => [text, reason]), [[" and unsaved", "read_only"]]);
+  const [told] = page.told("notice");
+  assert.deepEqual([told.code, told.kind], ["permissions_changed", "warning"]);
+  assert.match(told.message, /not change it any more/);
+  assert.deepEqual(live.permissions, ["read"]);
+
+  const contentsSet = page.contentsSet;
+  await change(["read", "write"]);
+  assert.equal(page.writable, true);
+  assert.match(page.told("notice").at(-1).message, /may write/);
+  assert.equal(page.told("notice").length, 2, "once for each change");
+  assert.equal(page.contentsSet, contentsSet, "it resumed, it did not start anew");
+  page.type(0, "> ");
+  await clock.pass(10);
+  assert.equal(room.text, "> text saved");
 });
 
 test("a full storage stops nobody, and is told", async () => {
@@ -543,3 +581,11 @@ test("every character that was ever typed arrives exactly once", () =>
       page.crash();
     }
   }));
+
+test("a document of a type that is like text is summed and read as text", () => {
+  const editor = { text: () => "# One" };
+  const document = known({ id: "d", title: "T", type: "markdown", like: "text" });
+  assert.equal(summedOf(editor, document), "# One");
+  assert.equal(textOf(editor, document), "# One");
+  assert.equal(known({ id: "d", title: "T", type: "richtext" }).like, "richtext");
+});

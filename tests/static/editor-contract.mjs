@@ -128,6 +128,108 @@ must("not let what can't be a position pass", ({ editor }) => {
   equal(editor.selection, { anchor: TEXT.length, head: TEXT.length }, "the end of the text");
 });
 
+must("make several edits in one step, at the places where they were before it", ({ editor, heard, Delta }) => {
+  const before = editor.content();
+  editor.select(30);
+  equal(editor.edit([
+    { from: 40, to: 43, insert: "cat" },
+    { from: 0, to: 3, insert: "A" },
+    { from: 4, to: 4, insert: "very " },
+    { from: 9, to: 15, insert: "" },
+  ]), true);
+  equal(editor.text(), "A very quick fox\njumps over\nthe lazy cat.\n");
+  equal(heard.edits.length, 1);
+  equal(heard.changes.map(({ local }) => local), [true]);
+  equal(before.compose(new Delta(heard.edits[0])).ops, editor.content().ops);
+  equal(editor.selection, { anchor: 27, head: 27 });
+  editor.undo();
+  equal(editor.text(), TEXT);
+  editor.undo();
+  equal(editor.text(), TEXT, "with nothing left to undo it");
+  editor.redo();
+  equal(editor.text(), "A very quick fox\njumps over\nthe lazy cat.\n");
+});
+
+must("keep several edits apart from what was done before and after, also in half characters", async (all) => {
+  const { editor, type, Delta } = all;
+  editor.setContent(new Delta().insert("😀 and 😀"));
+  editor.select(2);
+  await type("!");
+  editor.edit([{ from: 1, to: 2, insert: "\udc01" }, { from: 9, to: 10, insert: "\udc02" }]);
+  equal(editor.text(), "\ud83d\udc01! and \ud83d\udc02");
+  await type("?");
+  editor.undo();
+  editor.undo();
+  equal(editor.text(), "😀! and 😀");
+});
+
+must("leave edits at one place in their order, and take a list of none", ({ editor, heard }) => {
+  editor.edit(new Set([
+    { from: 4, to: 9, insert: "slow" }, { from: 4, to: 4, insert: "1" }, { from: 4, to: 4, insert: "2" },
+    { from: 9, to: 9, insert: "3" },
+  ]));
+  equal(editor.text().slice(0, 17), "The 12slow3 brown");
+  equal(editor.edit([]), true);
+  equal(heard.edits.length, 1);
+});
+
+must("put the caret behind that one of several edits that replaces the selection", ({ editor }) => {
+  editor.select(9, 4);
+  editor.edit([{ from: 4, to: 9, insert: "slow" }, { from: 0, to: 3, insert: "This" }, { from: 16, to: 19, insert: "" }]);
+  equal(editor.text().slice(0, 16), "This slow brown ");
+  equal(editor.selection, { anchor: 9, head: 9 });
+});
+
+must("change nothing when one of several edits makes no sense", ({ editor, heard }) => {
+  const good = { from: 0, to: 1, insert: "x" };
+  const refused = (kind, edits, what) => {
+    try {
+      editor.edit(edits);
+    } catch (error) {
+      if (error instanceof kind && error.message) return;
+      throw new Error(`${what}: ${error}`);
+    }
+    throw new Error(`${what} was let through`);
+  };
+  for (const wrong of [null, "1", 0.5, NaN, undefined]) {
+    refused(TypeError, [good, { from: wrong, to: 3, insert: "" }], `a position ${wrong}`);
+    refused(TypeError, [good, { from: 2, to: wrong, insert: "" }], `a position ${wrong}`);
+  }
+  for (const wrong of [null, 1, undefined, {}]) refused(TypeError, [good, { from: 2, to: 3, insert: wrong }], `${wrong}`);
+  for (const wrong of [null, undefined, 7, "text", {}, good]) refused(TypeError, wrong, `a list ${wrong}`);
+  for (const wrong of [null, undefined, 7]) refused(TypeError, [good, wrong], `an edit ${wrong}`);
+  refused(RangeError, [good, { from: -1, to: 0, insert: "" }], "a place before the text");
+  refused(RangeError, [good, { from: 2, to: TEXT.length + 1, insert: "" }], "a place behind the text");
+  refused(RangeError, [good, { from: 5, to: 3, insert: "" }], "a range that ends before it begins");
+  refused(RangeError, [{ from: 2, to: 5, insert: "" }, { from: 4, to: 4, insert: "x" }], "edits that overlap");
+  refused(RangeError, [{ from: 2, to: 5, insert: "" }, { from: 2, to: 5, insert: "" }], "two edits of the same");
+  equal(editor.text(), TEXT);
+  equal(heard.order, []);
+});
+
+must("refuse several edits while nothing can be written", ({ editor, heard }) => {
+  editor.setWritable(false);
+  equal(editor.edit([{ from: 0, to: 3, insert: "A" }]), false);
+  equal(editor.text(), TEXT);
+  equal(heard.changes, []);
+});
+
+must("know the line of a position", ({ editor, Delta }) => {
+  equal(editor.lineAt(0), { from: 0, to: 19, number: 1, text: "The quick brown fox" });
+  equal(editor.lineAt(19), { from: 0, to: 19, number: 1, text: "The quick brown fox" });
+  equal(editor.lineAt(20), { from: 20, to: 30, number: 2, text: "jumps over" });
+  equal(editor.lineAt(1_000_000), { from: 45, to: 45, number: 4, text: "" });
+  editor.setContent(new Delta().insert("a😀\r\nb"));
+  equal(editor.lineAt(2), { from: 0, to: 4, number: 1, text: "a😀\r" });
+  for (const wrong of [null, "1", 0.5, undefined]) throws(() => editor.lineAt(wrong), `a position ${wrong}`);
+});
+
+must("say which shortcuts are its own, as plugins write them", ({ editor }) => {
+  const { shortcuts } = editor;
+  for (const own of ["Mod-z", "Mod-f"]) equal(shortcuts.includes(own), true, own);
+  for (const free of ["Mod-i", "Mod-Alt-m"]) equal(shortcuts.includes(free), false, free);
+});
+
 must("keep half characters out", ({ editor }) => {
   editor.replace(0, 3, "😀");
   editor.replace(1, 2, "");

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Changes } from "../../collab/static/changes.js";
-import { addCommand, find, pressed } from "../../collab/static/commands.js";
+import { addCommand, find, pressed, reserve } from "../../collab/static/commands.js";
 import { Delta } from "../../collab/static/ot.js";
 import { Positions } from "../../collab/static/positions.js";
 import { Sharing } from "../../collab/static/sharing.js";
@@ -38,10 +38,23 @@ test("a shortcut that would be typed is refused", () => {
   assert.equal(parse("F8", false).key, "F8");
 });
 
-test("commands are found by words, the best first, and of two with a key the first has it", () => {
+/** What the console is told meanwhile. */
+function told(run) {
+  const { warn } = console;
+  const heard = [];
+  console.warn = (...words) => heard.push(words.join(" "));
+  try {
+    run();
+  } finally {
+    console.warn = warn;
+  }
+  return heard;
+}
+
+test("commands are found by words, the best first", () => {
   const done = [];
-  const made = ["Show the history", "History", "Rename", "Prehistory"].map((title) =>
-    addCommand({ name: title, title, key: "Ctrl-h", run: () => done.push(title) }),
+  const made = ["Show the history", "History", "Rename", "Prehistory"].map((title, index) =>
+    addCommand({ name: title, title, key: index ? undefined : "Ctrl-h", run: () => done.push(title) }),
   );
   assert.deepEqual(find("hist").map(({ title }) => title), ["History", "Show the history", "Prehistory"]);
   assert.deepEqual(find("the his").map(({ title }) => title), ["Show the history"]);
@@ -51,10 +64,37 @@ test("commands are found by words, the best first, and of two with a key the fir
   assert.ok(event.defaultPrevented);
   assert.ok(!pressed(event), "what somebody took already is not taken again");
   made[0].remove();
-  pressed(key("h", { ctrl: true }));
-  assert.deepEqual(done, ["Show the history", "History"]);
+  assert.ok(!pressed(key("h", { ctrl: true })));
+  assert.deepEqual(done, ["Show the history"]);
   for (const command of made) command.remove();
   assert.deepEqual(find(), []);
+});
+
+test("a command whose key is taken has none, and it is said who has it", () => {
+  const done = [];
+  reserve(["Mod-y", "Shift-Mod-k", "ArrowLeft", "Mod--"], "the text editor");
+  const add = (plugin, title, key) => addCommand({ name: title, title, key, plugin, run: () => done.push(plugin) });
+  const made = [];
+  const said = told(() => {
+    made.push(add("", "Save", "Ctrl-s"), add("first", "Sing", "Ctrl-Alt-S"), add("second", "Shout", "Ctrl-Alt-s"));
+    made.push(add("second", "Store", "Mod-s"), add("second", "Cut", "Ctrl-Shift-K"), add("second", "List", "Mod-Shift-P"));
+    made.push(add("second", "Free", "Ctrl-k"));
+  });
+  assert.deepEqual(said.map((sentence) => sentence.replace(/^The plugin second: its command /, "")), [
+    "“Shout” has no shortcut, because Ctrl+Alt+S belongs to “Sing” of the plugin first.",
+    "“Store” has no shortcut, because Ctrl+S belongs to “Save” of Collab.",
+    "“Cut” has no shortcut, because Ctrl+Shift+K belongs to the text editor.",
+    "“List” has no shortcut, because Ctrl+Shift+P belongs to Collab’s list of commands.",
+  ]);
+  const [shout] = find("shout");
+  assert.deepEqual([shout.keys, shout.taken], ["", "Ctrl+Alt+S belongs to “Sing” of the plugin first"]);
+  shout.run();
+  pressed(key("s", { ctrl: true, alt: true }));
+  assert.deepEqual(done, ["second", "first"]);
+  // Who came too late does not take over in the middle of somebody's work.
+  made[1].remove();
+  assert.ok(!pressed(key("s", { ctrl: true, alt: true })));
+  for (const command of made) command.remove();
 });
 
 test("changes are told one after the other, with what they came with", () => {

@@ -124,19 +124,22 @@ function open(dialog, action) {
   dialog.showModal();
 }
 
-function askTitle({ heading, button, title }, action) {
+function askTitle({ heading, button, title, chooseType = false }, action) {
   const dialog = byId("title-dialog");
   const input = dialog.querySelector("input");
   byId("title-dialog-heading").textContent = heading;
   dialog.querySelector("[type=submit]").textContent = button;
   input.value = title;
-  open(dialog, () => action(input.value.trim() || "Untitled"));
+  const field = byId("type-field");
+  if (field) field.hidden = !chooseType;
+  open(dialog, () => action(input.value.trim() || "Untitled", field?.querySelector("select").value ?? "text"));
   input.select();
 }
 
 function create() {
-  askTitle({ heading: "New document", button: "Create", title: "" }, async (title) => {
-    const made = await request(API, { method: "POST", body: { title, type: "text" } });
+  const asked = { heading: "New document", button: "Create", title: "", chooseType: true };
+  askTitle(asked, async (title, type) => {
+    const made = await request(API, { method: "POST", body: { title, type } });
     location.assign(`${BASE}/d/${encodeURIComponent(made.id)}`);
   });
 }

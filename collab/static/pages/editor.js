@@ -1,7 +1,7 @@
 /** The page of one document: puts the engine, the editor and the plugins together. */
 
 import { refusalBanner, rescueBanners } from "../banners.js";
-import { addCommand } from "../commands.js";
+import { addCommand, reserve } from "../commands.js";
 import { LiveDocument } from "../document.js";
 import { TextEditor } from "../editor-codemirror.js";
 import { identityCard } from "../identity.js";
@@ -17,6 +17,7 @@ const nonce = document.querySelector("script[nonce]")?.nonce ?? "";
 
 const sheet = byId("editor");
 const editor = new TextEditor(sheet, { nonce });
+reserve(editor.shortcuts, "the text editor");
 const live = new LiveDocument({ config, editor });
 const title = new Title(byId("title"), `${config.api}/documents/${encodeURIComponent(config.document.id)}`);
 const statusLine = new StatusLine(byId("status"), byId("announcer"), () => live.retry());
@@ -53,7 +54,7 @@ live.addEventListener("session", () => {
 live.addEventListener("user", ({ detail }) => identity.show(detail));
 live.addEventListener("document", ({ detail }) => title.show(detail.title));
 live.addEventListener("rescue", ({ detail }) => rescue.add(detail));
-live.addEventListener("notice", ({ detail }) => notify(detail.message, { kind: "warning" }));
+live.addEventListener("notice", ({ detail }) => notify(detail.message, { kind: detail.kind ?? "warning" }));
 live.addEventListener(
   "ready",
   () => {

@@ -181,7 +181,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
 
   // The page.
 
-  ui.addToolbarButton({ label: "Comment", icon: "comment", title: "Comment on the selected text", onClick: comment });
+  ui.addToolbarButton({ label: "Comment", icon: "comment_add", title: "Comment on the selected text", onClick: comment });
   ui.addCommand({ name: "comment", title: "Comment on the selected text, or open the thread at the caret", key: "Mod-Alt-m", run: comment });
   editor.onSelection(() => outbox.flush());
   editor.onChange(() => {

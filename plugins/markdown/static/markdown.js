@@ -11,8 +11,8 @@ const FOLLOW = 120;
 /** Milliseconds until a failed request is tried again. */
 const AGAIN = 3000;
 
-export default function activate(collab, { setTimeout, clearTimeout } = globalThis) {
-  if (collab.document.type !== "text") return;
+export default function activate(collab, { setTimeout, clearTimeout, matchMedia } = globalThis) {
+  if (collab.document.like !== "text") return;
   const { editor, ui } = collab;
   const panel = ui.addPanel({ title: "Preview", icon: "preview", wide: true });
   const note = document.createElement("p");
@@ -95,6 +95,8 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     if (!connected) revision = -1; // a document restored from a backup begins further back
     soon(0);
   });
+  // Where there is no room beside the text, the preview would be in its place.
+  if (collab.document.type === "markdown" && !matchMedia("(max-width: 44rem)").matches) panel.show();
   collab.onDispose(() => {
     clearTimeout(timer);
     clearTimeout(following);

@@ -1,0 +1,138 @@
+"""Documents as plugins have them: those that are open, those that are not, and new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from collab.ot import Delta
+from collab.plugins.archive import Archive, Contents
+from collab.plugins.document import Document, NotOpen, OpenRoom
+from collab.plugins.exchange import Exchange, content_of
+from collab.plugins.frozen import FrozenRoom
+from collab.plugins.gate import Gate
+from collab.plugins.positions import Track
+from collab.plugins.state import State
+from collab.plugins.wiring import Wiring
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+from collab.rooms.new import first_content, new_document
+from collab.storage.port import DocumentRecord, Store, StoredOperation
+
+
+class House:
+    """What stands behind a `Server`, as far as documents go."""
+
+    def __init__(
+        self, archive: Archive, wiring: Wiring, gate: Gate, exchange: Exchange, limit: int
+    ) -> None:
+        """``limit`` bounds a new document, in UTF-16 code units."""
+        self._archive = archive
+        self._wiring = wiring
+        self._gate = gate
+        self._exchange = exchange
+        self._limit = limit
+        self._documents: dict[str, Document] = {}
+        """Those that are open, by id."""
+        self._tracks: dict[str, Track] = {}
+
+    def document_of(self, room: OpenRoom) -> Document:
+        """The one `Document` of an open room."""
+        document = self._documents.get(room.document.id)
+        if document is None or not document.is_of(room):
+            document = Document(room.document, room, self._archive)
+            self._documents[document.id] = document
+        return document
+
+    def document(self, record: DocumentRecord) -> Document:
+        """A document as plugins see it, open or not."""
+        return self._documents.get(record.id) or Document(record, None, self._archive)
+
+    def open_documents(self) -> list[Document]:
+        """The documents that are open now."""
+        return list(self._documents.values())
+
+    async def list_documents(
+        self, search: str, limit: int, cursor: str | None
+    ) -> tuple[list[Document], str | None]:
+        """Some documents, and the cursor of the next ones."""
+        page = await self._store().documents(search=search, limit=limit, cursor=cursor)
+        return [self.document(record) for record in page.documents], page.next
+
+    async def make_document(self, title: str, type: str, content: Any) -> Document:
+        """Make a document; without ``content`` (None), with what plugins have it begin with.
+
+        Raises `CollabError` that says what is wrong with it.
+        """
+        limit = self._limit
+        given = content.ops if isinstance(content, Delta) else content
+        record, delta = new_document(title, type, "" if given is None else given, limit)
+
+        def check(answer: str | Delta) -> Delta:
+            ops = answer.ops if isinstance(answer, Delta) else answer
+            return first_content(type, ops, limit)
+
+        if given is None:
+            begun = await self._gate.initial_content(self.document(record), check)
+            delta = delta if begun is None else begun
+        await self._store().create(record, msgspec.json.encode(delta.ops))
+        self._wiring.tell("document_created", self.document(record))
+        return self.document(record)
+
+    async def import_file(
+        self, format: str, data: bytes, filename: str, title: str | None = None
+    ) -> Document:
+        """Make a document of a file in a format that a plugin reads. Raises `CollabError`."""
+        plugin, imported, own = await self._exchange.read(format, data, filename)
+        document = await self.make_document(title or own, imported.type, content_of(imported))
+        state = State(plugin, self._store())
+        for key, value in imported.state.items():
+            try:
+                await state.set(key, value, document=document)
+            except (TypeError, ValueError) as error:
+                raise CollabError(
+                    errors.INTERNAL, f"The plugin {plugin} could not keep what belongs to it."
+                ) from error
+        return document
+
+    async def document_at(self, id: str, revision: int | None = None) -> Document:
+        """A document as it was at a revision (default: as it is saved), for reading only.
+
+        Raises `CollabError`: there is no such document or revision.
+        """
+        record, contents = await self._archive.load(id, revision)
+        return self._frozen(record, contents)
+
+    def _frozen(self, record: DocumentRecord, contents: Contents) -> Document:
+        return Document(record, FrozenRoom(record, contents), self._archive)
+
+    def _store(self) -> Store:
+        if self._archive.store is None:
+            raise LookupError("There is no store yet: it is there from server_started on.")
+        return self._archive.store
+
+    # What the rooms report.
+
+    def committed(
+        self, id: str, operations: Sequence[StoredOperation], deltas: Sequence[Delta]
+    ) -> None:
+        """Operations of a document are on disk: whoever follows positions in it has to know."""
+        track = self._tracks.get(id)
+        if track is not None:
+            track.extend([one.client for one in operations], deltas)
+
+    def closed(self, id: str) -> None:
+        """A document left memory."""
+        self._documents.pop(id, None)
+        self._tracks.pop(id, None)
+
+    def track(self, document: Document) -> Track:
+        """What moves positions in an open document. Raises `NotOpen`."""
+        if self._documents.get(document.id) is not document:
+            raise NotOpen(document.id)
+        track = self._tracks.get(document.id)
+        if track is None:
+            track = self._tracks[document.id] = Track(document.revision)
+        return track
