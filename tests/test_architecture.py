@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,9 +71,38 @@ def test_imports_go_down(path: Path) -> None:
             assert top in sys.stdlib_module_names, f"{path} imports {top}, which no floor uses"
 
 
+ROOMS = {
+    "engine": set(),
+    "ui": set(),
+    "editor": {"engine", "ui"},
+    "plugins": {"ui"},
+    "pages": {"engine", "ui", "editor", "plugins"},
+}
+"""The rooms of the browser's half, and which others each may know: the engine runs without a page,
+and nothing but a page knows which editor there is."""
+
+
+def scripts() -> list[Path]:
+    """Our own modules for the browser."""
+    own = (folder.rglob("*.js") for folder in (PACKAGE / "static").iterdir() if folder.name in ROOMS)
+    return sorted(path for paths in own for path in paths)
+
+
+@pytest.mark.parametrize("path", scripts(), ids=lambda path: "/".join(path.parts[-2:]))
+def test_modules_of_the_browser_keep_to_their_rooms(path: Path) -> None:
+    static = PACKAGE / "static"
+    room = path.relative_to(static).parts[0]
+    code = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)  # types are in comments
+    for match in re.finditer(r"""(?:from|import\()\s*["'](\.[^"']+)["']""", code):
+        imported = (path.parent / match[1]).resolve()
+        assert imported.is_file(), f"{path} imports {match[1]}"
+        other = imported.relative_to(static).parts[0]
+        assert other in {room, "vendor", *ROOMS[room]}, f"{path} imports {match[1]}"
+
+
 def test_the_core_names_no_plugin() -> None:
     plugins = [folder.name for folder in (PACKAGE.parent / "plugins").iterdir() if folder.is_dir()]
-    sources = [*PACKAGE.rglob("*.py"), *(PACKAGE / "static").glob("*.js")]
+    sources = [*PACKAGE.rglob("*.py"), *scripts()]
     for path in sources:
         text = path.read_text(encoding="utf-8").lower()
         for plugin in plugins:

@@ -189,7 +189,7 @@ async def visit(
         await person.page.goto(f"{home}/")
         await person.page.evaluate(
             """async (body) => {
-              const { request } = await import("./static/http.js");
+              const { request } = await import("./static/ui/http.js");
               await request("./api/me", { method: "PUT", body });
             }""",
             {"name": name, "color": color or "#1d4ed8"},

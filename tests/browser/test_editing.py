@@ -227,7 +227,7 @@ async def test_a_resync_keeps_caret_focus_and_scrolling(house: House) -> None:
     await ada.put_caret(place)
     # The page's text comes to differ from the server's: the next checksum mends it.
     await ada.editor(
-        """const { remote } = await import("./../static/editor-changes.js");
+        """const { remote } = await import("./../static/editor/changes.js");
         view.dispatch({
           changes: { from: argument + 8, insert: " (a fault)" }, annotations: remote.of([]),
         });

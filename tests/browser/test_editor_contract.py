@@ -14,7 +14,7 @@ SUITE = Path(__file__).parents[1] / "static" / "editor-contract.mjs"
 
 ADAPTERS = {
     "CodeMirror": """
-      const { TextEditor } = await import("/static/editor-codemirror.js");
+      const { TextEditor } = await import("/static/editor/codemirror.js");
       const { nonce } = document.querySelector("script[nonce]");
       const make = (parent) => new TextEditor(parent, { nonce });
     """,
@@ -42,7 +42,7 @@ async def test_adapter(house: House, adapter: str) -> None:
         f"""async () => {{
           {ADAPTERS[adapter]}
           const {{ runContract }} = await import("/plugins/contract/static/suite.js");
-          const {{ Delta }} = await import("/static/ot.js");
+          const {{ Delta }} = await import("/static/engine/ot.js");
           return runContract(make, {{ Delta }});
         }}"""
     )

@@ -120,9 +120,9 @@ async def test_everything_added_goes_when_a_plugin_is_disposed(house: House) -> 
     await ada.page.get_by_role("button", name="Works", exact=True).wait_for()
     before, during, after, announced = await ada.page.evaluate(
         """async () => {
-          const { startPlugins } = await import("./../static/plugin-host.js");
-          const { TextEditor } = await import("./../static/editor-codemirror.js");
-          const { Delta } = await import("./../static/ot.js");
+          const { startPlugins } = await import("./../static/plugins/host.js");
+          const { TextEditor } = await import("./../static/editor/codemirror.js");
+          const { Delta } = await import("./../static/engine/ot.js");
           const live = Object.assign(new EventTarget(), {
             document: {}, status: { connection: "connected" }, revision: 1,
             toLocal: (revision, position) => (revision === 1 ? position : null),

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
-import { Checksum, checksum, checksumInSlices } from "../../collab/static/checksum.js";
-import { Client, OutOfOrder, Rewritten } from "../../collab/static/client.js";
+import { Checksum, checksum, checksumInSlices } from "../../collab/static/engine/checksum.js";
+import { Client, OutOfOrder, Rewritten } from "../../collab/static/engine/client.js";
 import {
   Delta,
   InvalidOperation,
@@ -14,9 +14,9 @@ import {
   precedes,
   validate,
   wellFormed,
-} from "../../collab/static/ot.js";
-import { Positions } from "../../collab/static/positions.js";
-import { split } from "../../collab/static/splitting.js";
+} from "../../collab/static/engine/ot.js";
+import { Positions } from "../../collab/static/engine/positions.js";
+import { split } from "../../collab/static/engine/splitting.js";
 import { withSeeds } from "./random.mjs";
 
 const insert = (at, text) => new Delta().retain(at).insert(text);

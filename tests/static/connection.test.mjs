@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Connection } from "../../collab/static/connection.js";
+import { Connection } from "../../collab/static/engine/connection.js";
 import { Clock } from "./world.mjs";
 
 /** A connection whose sockets the test plays the server of. */

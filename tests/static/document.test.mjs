@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { known, summedOf, textOf } from "../../collab/static/document-content.js";
-import { Delta } from "../../collab/static/ot.js";
+import { known, summedOf, textOf } from "../../collab/static/engine/content.js";
+import { Delta } from "../../collab/static/engine/ot.js";
 import { withSeeds } from "./random.mjs";
 import { Browser, Clock, Page, Room, settled } from "./world.mjs";
 

@@ -1,6 +1,6 @@
 /** A server in memory that only orders, transforms and deduplicates. */
 
-import { Delta, plainText, precedes } from "../../collab/static/ot.js";
+import { Delta, plainText, precedes } from "../../collab/static/engine/ot.js";
 
 export class Ordering {
   /** Operation number n is `history[n - 1]`. */

@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Changes } from "../../collab/static/changes.js";
-import { addCommand, find, pressed, reserve } from "../../collab/static/commands.js";
-import { Delta } from "../../collab/static/ot.js";
-import { Positions } from "../../collab/static/positions.js";
-import { Sharing } from "../../collab/static/sharing.js";
-import { matches, parse, shown } from "../../collab/static/shortcuts.js";
-import { Tracked } from "../../collab/static/tracking.js";
+import { Changes } from "../../collab/static/plugins/changes.js";
+import { addCommand, find, pressed, reserve } from "../../collab/static/ui/commands.js";
+import { Delta } from "../../collab/static/engine/ot.js";
+import { Positions } from "../../collab/static/engine/positions.js";
+import { Sharing } from "../../collab/static/plugins/sharing.js";
+import { matches, parse, shown } from "../../collab/static/ui/shortcuts.js";
+import { Tracked } from "../../collab/static/plugins/tracking.js";
 import { withSeeds } from "./random.mjs";
 
 const key = (key, { code = "", ctrl = false, alt = false, shift = false, meta = false, altGraph = false } = {}) => ({

@@ -1,6 +1,6 @@
 /** Seeded randomness and an alphabet of hard cases. */
 
-import { Delta, plainText } from "../../collab/static/ot.js";
+import { Delta, plainText } from "../../collab/static/engine/ot.js";
 
 /** 1 to 4 bytes in UTF-8, combining marks, joined emoji, newlines. */
 const ALPHABET = ["a", "b", " ", "\n", "é", "e\u0301", "ß", "漢", "\u200d", "😀", "👩🏽‍🚀", "𝒳", "🏳️‍🌈"];

@@ -1,8 +1,8 @@
 /** Runs the scripted sessions of tests/sessions: its README describes the events. */
 
 import assert from "node:assert/strict";
-import { Client } from "../../collab/static/client.js";
-import { Delta, plainText } from "../../collab/static/ot.js";
+import { Client } from "../../collab/static/engine/client.js";
+import { Delta, plainText } from "../../collab/static/engine/ot.js";
 import { Ordering } from "./ordering.mjs";
 
 /** A client machine with a text in place of an editor, and a line to the server. */

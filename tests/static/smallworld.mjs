@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
 
-import { Delta, cross } from "../../collab/static/ot.js";
+import { Delta, cross } from "../../collab/static/engine/ot.js";
 
 const CLIENTS = ["a", "b", "c"];
 const ORDERS = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];

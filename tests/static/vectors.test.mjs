@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { AttributeMap, Op } from "../../collab/static/vendor/quill-delta.js";
-import { Delta, InvalidOperation, canonicalJSON, validate } from "../../collab/static/ot.js";
+import { Delta, InvalidOperation, canonicalJSON, validate } from "../../collab/static/engine/ot.js";
 
 const shared = process.env.COLLAB_SHARED ?? fileURLToPath(new URL("../../../shared", import.meta.url));
 const folders = [fileURLToPath(new URL("../ot/vectors", import.meta.url)), `${shared}/corpus/vectors`];

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { initials, inkOn, PALETTE, safeColor } from "../../collab/static/colors.js";
-import { describe } from "../../collab/static/status.js";
-import { ago, counted, date } from "../../collab/static/words.js";
+import { initials, inkOn, PALETTE, safeColor } from "../../collab/static/ui/colors.js";
+import { describe } from "../../collab/static/ui/status.js";
+import { ago, counted, date } from "../../collab/static/ui/words.js";
 
 const at = (...when) => new Date(2026, ...when);
 

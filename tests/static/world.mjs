@@ -1,8 +1,8 @@
 /** A browser and a server in memory, in virtual time: what the engine's tests live in. */
 
-import { Delta, plainText } from "../../collab/static/ot.js";
-import { checksum } from "../../collab/static/checksum.js";
-import { LiveDocument } from "../../collab/static/document.js";
+import { Delta, plainText } from "../../collab/static/engine/ot.js";
+import { checksum } from "../../collab/static/engine/checksum.js";
+import { LiveDocument } from "../../collab/static/engine/document.js";
 import { Ordering } from "./ordering.mjs";
 
 /** Virtual time in ms. */

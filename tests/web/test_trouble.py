@@ -106,10 +106,10 @@ async def test_texts_come_in_known_character_sets(client: Client, charset: str) 
 
 
 async def test_static_files_are_asked_for_again_after_an_upgrade(client: Client) -> None:
-    async with client.get("/static/client.js") as response:
+    async with client.get("/static/engine/client.js") as response:
         assert response.headers["Cache-Control"] == "no-cache"
         tag = response.headers["ETag"]
-    async with client.get("/static/client.js", headers={"If-None-Match": tag}) as response:
+    async with client.get("/static/engine/client.js", headers={"If-None-Match": tag}) as response:
         assert response.status == 304
 
 

@@ -1,8 +1,8 @@
 /** The list of documents: searching, paging, making, renaming, deleting. */
 
-import { request } from "../http.js";
-import { notify } from "../notices.js";
-import { ago, date } from "../words.js";
+import { request } from "../ui/http.js";
+import { notify } from "../ui/notices.js";
+import { ago, date } from "../ui/words.js";
 
 const BASE = document.documentElement.dataset.base ?? "";
 const API = `${BASE}/api/documents`;

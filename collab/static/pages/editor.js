@@ -1,15 +1,15 @@
 /** The page of one document: puts the engine, the editor and the plugins together. */
 
-import { refusalBanner, rescueBanners } from "../banners.js";
-import { addCommand, reserve } from "../commands.js";
-import { LiveDocument } from "../document.js";
-import { TextEditor } from "../editor-codemirror.js";
-import { identityCard } from "../identity.js";
-import { notify } from "../notices.js";
-import { Palette } from "../palette.js";
-import { startPlugins } from "../plugin-host.js";
-import { StatusLine } from "../status.js";
-import { Title } from "../title.js";
+import { refusalBanner, rescueBanners } from "../ui/banners.js";
+import { addCommand, reserve } from "../ui/commands.js";
+import { LiveDocument } from "../engine/document.js";
+import { TextEditor } from "../editor/codemirror.js";
+import { identityCard } from "../ui/identity.js";
+import { notify } from "../ui/notices.js";
+import { Palette } from "../ui/palette.js";
+import { startPlugins } from "../plugins/host.js";
+import { StatusLine } from "../ui/status.js";
+import { Title } from "../ui/title.js";
 
 const byId = (id) => document.getElementById(id);
 const config = JSON.parse(byId("collab-config").textContent);

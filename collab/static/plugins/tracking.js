@@ -23,7 +23,7 @@ export class Tracked {
     };
   }
 
-  /** The text was changed. @param {import("./ot.js").Delta} delta */
+  /** The text was changed. @param {import("../engine/ot.js").Delta} delta */
   move(delta) {
     for (const one of this.#all) one.position = delta.transformPosition(one.position, one.stays);
   }

@@ -5,7 +5,7 @@
 
 import { openClaims } from "./claims.js";
 import { Delivery } from "./delivery.js";
-import { textOf } from "./document-content.js";
+import { textOf } from "./content.js";
 import { Delta, insertedText } from "./ot.js";
 import { keepsWholeText } from "./refusals.js";
 import { Unsent } from "./unsent.js";
@@ -33,7 +33,7 @@ export class Keeping {
    * @param {import("./environment.js").Environment} options.environment
    * @param {string} options.namespace tells the Collabs on one site apart: the base path
    * @param {string} options.url of the document's socket
-   * @param {import("./document-content.js").Editor} options.editor
+   * @param {import("./content.js").Editor} options.editor
    * @param {() => {id: string, title: string, like: string}} options.document
    * @param {() => boolean} options.connected
    * @param {(rescue: object) => void} options.rescued some work became a rescue copy

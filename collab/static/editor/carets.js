@@ -6,7 +6,7 @@
 
 import { StateEffect, StateField } from "@codemirror/state";
 
-import { remote } from "./editor-changes.js";
+import { remote } from "./changes.js";
 
 /**
  * @typedef {{key: string, name: string, color: string, anchor: number, head: number, client?: string,

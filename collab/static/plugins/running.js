@@ -1,8 +1,8 @@
 /** One plugin's browser half as it runs: what it added, what it listens to, how it is let go. */
 
-import { element } from "./elements.js";
-import { notify } from "./notices.js";
-import { freshFiles } from "./plugin-files.js";
+import { element } from "../ui/elements.js";
+import { notify } from "../ui/notices.js";
+import { freshFiles } from "./files.js";
 
 /** Messages kept for a plugin whose module is still on its way; the oldest goes first. */
 const MOST_WAITING = 500;

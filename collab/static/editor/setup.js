@@ -5,12 +5,12 @@ import { highlightSelectionMatches, search } from "@codemirror/search";
 import { EditorState } from "@codemirror/state";
 import { dropCursor, EditorView, placeholder } from "@codemirror/view";
 
-import { remoteCarets } from "./editor-caret-layers.js";
-import { WHOLE_LINES, wholeCharacters } from "./editor-changes.js";
-import { pluginDecorations } from "./editor-decorations.js";
-import { editorKeys } from "./editor-keys.js";
-import { restingSelection } from "./editor-resting.js";
-import { specialCharacters } from "./editor-special.js";
+import { remoteCarets } from "./caret-layers.js";
+import { WHOLE_LINES, wholeCharacters } from "./changes.js";
+import { pluginDecorations } from "./decorations.js";
+import { editorKeys } from "./keys.js";
+import { restingSelection } from "./resting.js";
+import { specialCharacters } from "./special.js";
 
 /** CodeMirror's own words, as the rest of the page is written. */
 const PHRASES = {

@@ -8,7 +8,7 @@
 import { isolateHistory } from "@codemirror/commands";
 import { Annotation, ChangeSet, EditorState, Transaction } from "@codemirror/state";
 
-import { Delta, wellFormed } from "./ot.js";
+import { Delta, wellFormed } from "../engine/ot.js";
 
 /** On transactions that bring edits from the server: the ids of the clients who made them. */
 export const remote = Annotation.define();

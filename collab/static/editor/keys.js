@@ -6,7 +6,7 @@ import {
 import { searchKeymap } from "@codemirror/search";
 import { keymap } from "@codemirror/view";
 
-import { MAC } from "./shortcuts.js";
+import { MAC } from "../ui/shortcuts.js";
 
 /** Commands about program code. They do nothing to a plain text, so that plugins may have their keys. */
 const ABOUT_CODE = new Set([cursorMatchingBracket, selectParentSyntax, toggleBlockComment, toggleComment]);

@@ -4,7 +4,7 @@
  */
 
 import { checksumInSlices } from "./checksum.js";
-import { summedOf, textOf } from "./document-content.js";
+import { summedOf, textOf } from "./content.js";
 import { plainText } from "./ot.js";
 import { deliverableLater, keepsWholeText, mendedByFreshStart } from "./refusals.js";
 
@@ -32,10 +32,10 @@ export class Recovery {
 
   /**
    * @param {object} options
-   * @param {import("./document-content.js").Editor} options.editor
+   * @param {import("./content.js").Editor} options.editor
    * @param {import("./environment.js").Environment} options.environment
    * @param {() => {like: string}} options.document
-   * @param {import("./document-keeping.js").Keeping} options.keeping
+   * @param {import("./keeping.js").Keeping} options.keeping
    * @param {import("./synchronizer.js").Synchronizer} options.synchronizer
    */
   constructor({ editor, environment, document, keeping, synchronizer }) {

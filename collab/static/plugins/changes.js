@@ -8,7 +8,7 @@ const MOST_ANSWERS = 100;
 
 /**
  * @typedef {object} Change
- * @property {import("./ot.js").Delta} delta
+ * @property {import("../engine/ot.js").Delta} delta
  * @property {boolean} local whether it was made on this page
  * @property {Array<{revision: number, client: string, author: string, sequence: number,
  *   time: number}>} operations what it came with; none when it is local, or when the content

@@ -1,21 +1,21 @@
 /** What a plugin's browser half is given: `activate(collab)`. Described in docs/plugins-browser.md. */
 
-import { initials, paint } from "./colors.js";
-import { addCommand } from "./commands.js";
-import { openDialog } from "./dialogs.js";
-import { request } from "./http.js";
-import { notify } from "./notices.js";
-import { addPanel } from "./panels.js";
-import { PluginCarets } from "./plugin-carets.js";
+import { initials, paint } from "../ui/colors.js";
+import { addCommand } from "../ui/commands.js";
+import { openDialog } from "../ui/dialogs.js";
+import { request } from "../ui/http.js";
+import { notify } from "../ui/notices.js";
+import { addPanel } from "../ui/panels.js";
+import { PluginCarets } from "./carets.js";
 import { Preferences } from "./preferences.js";
-import { addToolbarButton } from "./toolbar.js";
-import { addOverlay, addStatus, addToHeader } from "./ui.js";
+import { addToolbarButton } from "../ui/toolbar.js";
+import { addOverlay, addStatus, addToHeader } from "../ui/places.js";
 
 /**
- * @param {import("./plugin-running.js").Running} running
+ * @param {import("./running.js").Running} running
  * @param {object} page what all plugins share
- * @param {import("./document.js").LiveDocument} page.live
- * @param {import("./editor-codemirror.js").TextEditor} page.editor
+ * @param {import("../engine/document.js").LiveDocument} page.live
+ * @param {import("../editor/codemirror.js").TextEditor} page.editor
  * @param {import("./tracking.js").Tracked} page.tracked
  * @param {import("./sharing.js").Sharing} page.sharing
  * @param {import("./changes.js").Changes} page.changes

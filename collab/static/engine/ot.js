@@ -4,7 +4,7 @@
  * Lengths and positions are UTF-16 code units, as JavaScript counts them.
  */
 
-import Delta from "./vendor/quill-delta.js";
+import Delta from "../vendor/quill-delta.js";
 
 export { Delta };
 

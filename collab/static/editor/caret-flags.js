@@ -2,7 +2,7 @@
 
 import { ViewPlugin } from "@codemirror/view";
 
-import { carets } from "./editor-carets.js";
+import { carets } from "./carets.js";
 
 /** How long a name stays after its caret moved, in milliseconds. */
 const FLAG_STAYS = 2_000;

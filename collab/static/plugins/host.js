@@ -4,16 +4,16 @@
  */
 
 import { Changes } from "./changes.js";
-import { makeApi } from "./plugin-api.js";
-import { Running } from "./plugin-running.js";
+import { makeApi } from "./api.js";
+import { Running } from "./running.js";
 import { Sharing } from "./sharing.js";
 import { Tracked } from "./tracking.js";
 
 /**
  * Loads and starts all plugins. Neither waits for one: the writer can type meanwhile.
  * @param {object} page
- * @param {import("./document.js").LiveDocument} page.live
- * @param {import("./editor-codemirror.js").TextEditor} page.editor
+ * @param {import("../engine/document.js").LiveDocument} page.live
+ * @param {import("../editor/codemirror.js").TextEditor} page.editor
  * @param {Array<{name: string, script?: string, styles?: string[]}>} page.plugins
  * @param {{basePath: string, api: string}} page.config
  */

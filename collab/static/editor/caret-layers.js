@@ -8,10 +8,10 @@
 import { EditorSelection } from "@codemirror/state";
 import { Direction, layer, RectangleMarker } from "@codemirror/view";
 
-import { paint } from "./colors.js";
-import { flags } from "./editor-caret-flags.js";
-import { carets } from "./editor-carets.js";
-import { element } from "./elements.js";
+import { paint } from "../ui/colors.js";
+import { flags } from "./caret-flags.js";
+import { carets } from "./carets.js";
+import { element } from "../ui/elements.js";
 
 class CaretMarker {
   constructor(place, caret, moved, flag) {

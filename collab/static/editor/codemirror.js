@@ -5,14 +5,14 @@ import { openSearchPanel } from "@codemirror/search";
 import { Compartment, EditorState, Transaction } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
 
-import { caretOf, dropCarets, putCaret, waveCaret } from "./editor-carets.js";
-import { changesOf, deltaOf, remote, replacement } from "./editor-changes.js";
-import { decorate } from "./editor-decorations.js";
-import { caretBehind, orderedEdits } from "./editor-edits.js";
-import { keysOf } from "./editor-keys.js";
-import { coordinates, pushedDown, scrollTo, watchScrolling } from "./editor-scrolling.js";
-import { editorSetup, writing } from "./editor-setup.js";
-import { Delta, plainText } from "./ot.js";
+import { caretOf, dropCarets, putCaret, waveCaret } from "./carets.js";
+import { changesOf, deltaOf, remote, replacement } from "./changes.js";
+import { decorate } from "./decorations.js";
+import { caretBehind, orderedEdits } from "./edits.js";
+import { keysOf } from "./keys.js";
+import { coordinates, pushedDown, scrollTo, watchScrolling } from "./scrolling.js";
+import { editorSetup, writing } from "./setup.js";
+import { Delta, plainText } from "../engine/ot.js";
 
 export class TextEditor {
   #view;
@@ -138,7 +138,7 @@ export class TextEditor {
   /**
    * Edits the text as the writer does: all edits in one step of the undo history. What takes the
    * place of the selection has the caret behind it.
-   * @param {Iterable<import("./editor-edits.js").Edit>} edits
+   * @param {Iterable<import("./edits.js").Edit>} edits
    * @returns {boolean} false when the text can't be edited now
    * @throws {TypeError | RangeError} for edits that make no sense; then nothing is changed
    */
@@ -183,7 +183,7 @@ export class TextEditor {
   }
 
   /**
-   * @param {Array<object>} list see editor-decorations.js
+   * @param {Array<object>} list see decorations.js
    * @returns {{update(list: Array<object>): void, remove(): void}}
    */
   decorate(list) {
@@ -207,7 +207,7 @@ export class TextEditor {
     openSearchPanel(this.#view);
   }
 
-  /** @param {import("./editor-carets.js").Caret[]} carets at positions of the present text */
+  /** @param {import("./carets.js").Caret[]} carets at positions of the present text */
   putCarets(carets) {
     const inside = (position) => Math.max(0, Math.min(position, this.length));
     this.#view.dispatch({

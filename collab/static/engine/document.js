@@ -5,17 +5,17 @@
  * through the `editor` port. Positions and lengths are UTF-16 code units.
  */
 
-import { known } from "./document-content.js";
-import { Keeping } from "./document-keeping.js";
-import { Recovery } from "./document-recovery.js";
-import { changeOfPermissions, statusOf } from "./document-status.js";
+import { known } from "./content.js";
+import { Keeping } from "./keeping.js";
+import { Recovery } from "./recovery.js";
+import { changeOfPermissions, statusOf } from "./status.js";
 import { browserEnvironment, socketURL } from "./environment.js";
 import { Delta, canonicalJSON, repaired } from "./ot.js";
 import { Positions } from "./positions.js";
 import { Synchronizer } from "./synchronizer.js";
 
 /**
- * Events (their `detail`): `status` (see document-status.js), `ready` ({fresh}), `session` ({session, client,
+ * Events (their `detail`): `status` (see status.js), `ready` ({fresh}), `session` ({session, client,
  * user, permissions}), `user`, `document` ({id, title, type, like}), `message` ({plugin, data}),
  * `remote` ({delta, operations}), `revision` ({revision}), `synchronized`, `rescue` (Rescue
  * and `kept`), `notice` ({code, message, kind}), `plugins` ({plugins}: these browser halves shall run).
@@ -29,7 +29,7 @@ export class LiveDocument extends EventTarget {
   session = null;
   /** @type {string[]} */
   permissions = [];
-  /** @type {import("./document-status.js").Status} */
+  /** @type {import("./status.js").Status} */
   status;
 
   #editor;
@@ -46,7 +46,7 @@ export class LiveDocument extends EventTarget {
    * @param {object} options
    * @param {{basePath: string, socket: string, document: object, user: object}} options.config
    *   `socket` is a path or a whole URL
-   * @param {import("./document-content.js").Editor} options.editor
+   * @param {import("./content.js").Editor} options.editor
    * @param {import("./environment.js").Environment} [options.environment]
    */
   constructor({ config, editor, environment = browserEnvironment() }) {
