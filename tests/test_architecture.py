@@ -84,15 +84,15 @@ and nothing but a page knows which editor there is."""
 
 def scripts() -> list[Path]:
     """Our own modules for the browser."""
-    own = (folder.rglob("*.js") for folder in (PACKAGE / "static").iterdir() if folder.name in ROOMS)
-    return sorted(path for paths in own for path in paths)
+    return sorted(path for room in ROOMS for path in (PACKAGE / "static" / room).rglob("*.js"))
 
 
 @pytest.mark.parametrize("path", scripts(), ids=lambda path: "/".join(path.parts[-2:]))
 def test_modules_of_the_browser_keep_to_their_rooms(path: Path) -> None:
     static = PACKAGE / "static"
     room = path.relative_to(static).parts[0]
-    code = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)  # types are in comments
+    # Without comments, which name types.
+    code = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)
     for match in re.finditer(r"""(?:from|import\()\s*["'](\.[^"']+)["']""", code):
         imported = (path.parent / match[1]).resolve()
         assert imported.is_file(), f"{path} imports {match[1]}"
