@@ -59,8 +59,12 @@ def _health(health: dict[str, Any] | None) -> tuple[str, str, str, str]:
         health["state"],
         str(health["calls"]),
         str(health["failures"]),
-        health["last_error"] or "-",
+        health["last_error"] or _in_browser(health["last_browser_error"]),
     )
+
+
+def _in_browser(error: str | None) -> str:
+    return "-" if error is None else f"in a browser: {error}"
 
 
 _SWITCHED = {"on": "is on", "off": "is off", "reload": "was loaded anew"}

@@ -20,11 +20,17 @@ SLOW_LOG_EVERY = 60.0
 TRACEBACK_EVERY = 10.0
 """Seconds between two tracebacks of what visitors may have provoked."""
 
+ERROR_LENGTH = 500
+"""Characters of what a page says of a failure."""
+
 GRACE = 0.1
 """Seconds that a call which was cut off has to end itself before it is abandoned."""
 
 HARMLESS = (Exception, SystemExit)
 """What a plugin may raise without anybody else noticing; Ctrl-C is not a plugin's."""
+
+HARMLESS_AT_ONCE = (*HARMLESS, asyncio.CancelledError)
+"""The same for what is not awaited: nobody else can have been cancelled there."""
 
 
 class Health(Struct, frozen=True):
@@ -46,6 +52,9 @@ class Health(Struct, frozen=True):
     """Calls that were cut off and did not end."""
     tasks: int
     """Background tasks."""
+    browser_failures: int = 0
+    """How often pages said that the browser half failed there."""
+    last_browser_error: str | None = None
 
 
 class CutOff(Exception):
@@ -70,6 +79,8 @@ class Guard:
         self.failures = 0
         self.skipped = 0
         self.last_error: str | None = None
+        self.browser_failures = 0
+        self.last_browser_error: str | None = None
         self.slowest_hook: str | None = None
         self.slowest = 0.0
         self.clock = clock
@@ -80,6 +91,7 @@ class Guard:
         self._hard = hard
         self._slow_logged: dict[str, float] = {}
         self._traced = -TRACEBACK_EVERY
+        self._browser_logged = -TRACEBACK_EVERY
         self._hanging: set[asyncio.Task[Any]] = set()
 
     @property
@@ -145,6 +157,21 @@ class Guard:
         )
         # If it was the trial, it has decided nothing.
         self.breaker.interrupted()
+
+    def failed_in_browser(self, user: User, error: str) -> None:
+        """The browser half failed on somebody's page, which went on without it.
+
+        Anybody can say so: it is logged now and then, and the breaker stays as it is.
+        """
+        self.browser_failures += 1
+        self.last_browser_error = " ".join(error.split())[:ERROR_LENGTH]
+        now = self.clock()
+        if now - self._browser_logged >= TRACEBACK_EVERY:
+            self._browser_logged = now
+            self._log.warning(
+                "plugin %s failed in the browser of %s (%r): %s",
+                self.plugin, user.id, user.name, self.last_browser_error,
+            )
 
     def close(self) -> None:
         """Close the breaker by hand."""

@@ -151,6 +151,12 @@ class Observer:
         )
         _answer(session, messages.Error(errors.NO_PLUGIN.code, said))
 
+    def browser_failed(self, session: Session, plugin: str, error: str) -> None:
+        """A page says that a plugin's browser half failed there."""
+        loaded = self._loaded().get(plugin)
+        if loaded is not None:
+            loaded.services.guard.failed_in_browser(session.user, error)
+
     def committed(
         self, room: OpenRoom, operations: Sequence[StoredOperation], deltas: Sequence[Delta]
     ) -> None:

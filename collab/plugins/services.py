@@ -104,4 +104,6 @@ class Services:
             waiting=self.queue.waiting,
             hanging=guard.hanging,
             tasks=len(self.tasks),
+            browser_failures=guard.browser_failures,
+            last_browser_error=guard.last_browser_error,
         )

@@ -58,11 +58,18 @@ class Mismatch(_Message, tag="mismatch"):
     checksum: int
 
 
+class Fault(_Message, tag="fault"):
+    """A plugin's browser half failed on this page: for the operator to know."""
+
+    plugin: str
+    error: str
+
+
 class Ping(_Message, tag="ping"):
     """Answered by ``pong``: browsers can't see WebSocket pings."""
 
 
-ClientMessage = Hello | Operation | Message | Mismatch | Ping
+ClientMessage = Hello | Operation | Message | Mismatch | Fault | Ping
 
 
 # From the server.

@@ -283,6 +283,9 @@ class _Conversation:
             connection.send(_PONG)
         elif isinstance(message, messages.Mismatch):
             room.mismatch(connection, message)
+        elif isinstance(message, messages.Fault):
+            plugins = self._request.app[PLUGINS]
+            plugins.observer.browser_failed(connection, message.plugin, message.error)
         else:
             refuse(connection, CollabError(errors.BAD_MESSAGE, "hello was said before."))
 

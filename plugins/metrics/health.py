@@ -26,6 +26,10 @@ def describe_plugins(page: Exposition, plugins: Mapping[str, Health]) -> None:
         "collab_plugin_failures_total", "Calls that failed.", each(lambda health: health.failures)
     )
     page.counter(
+        "collab_plugin_browser_failures_total", "Times that pages said its browser half failed.",
+        each(lambda health: health.browser_failures),
+    )
+    page.counter(
         "collab_plugin_skipped_total", "Calls that were not made, because it was left alone.",
         each(lambda health: health.skipped),
     )

@@ -27,6 +27,7 @@ RECORDED: list[dict[str, Any]] = [
     {"type": "message", "plugin": "cursors", "data": {"anchor": 0, "head": 1, "revision": 0}},
     {"type": "message", "plugin": "presence", "data": {"idle": True}},
     {"type": "mismatch", "revision": 0, "checksum": 1},
+    {"type": "fault", "plugin": "presence", "error": "x is not a function"},
     {"type": "ping"},
 ]
 
@@ -137,10 +138,10 @@ class _Bystander:
 async def _fuzz(server: Server, greeted: bool, frames: list[str | bytes]) -> None:
     if not hasattr(server, "bystander"):
         document = await server.create_document("x", "start")
-        server.bystander = _Bystander(await server.raw(document))  # type: ignore[attr-defined]
-        server.document = document  # type: ignore[attr-defined]
-    bystander: _Bystander = server.bystander  # type: ignore[attr-defined]
-    document = server.document  # type: ignore[attr-defined]
+        server.bystander = _Bystander(await server.raw(document))
+        server.document = document
+    bystander: _Bystander = server.bystander
+    document = server.document
     attacker = await server.raw(document, greet=greeted)
     code = await patient(_abuse(attacker, frames))
     await attacker.close()
@@ -160,7 +161,7 @@ _hypothesis = {
 }
 
 
-@settings(max_examples=150, **_hypothesis)  # type: ignore[arg-type]
+@settings(max_examples=150, **_hypothesis)
 @given(greeted=st.booleans(), frames=st.lists(frame(), max_size=4))
 async def test_nothing_said_to_the_socket_hurts_anybody(
     server: Server, caplog: pytest.LogCaptureFixture, greeted: bool, frames: list[str | bytes]
@@ -171,7 +172,7 @@ async def test_nothing_said_to_the_socket_hurts_anybody(
 
 @pytest.mark.campaign
 @pytest.mark.timeout(0)
-@settings(max_examples=5000, **_hypothesis)  # type: ignore[arg-type]
+@settings(max_examples=5000, **_hypothesis)
 @given(greeted=st.booleans(), frames=st.lists(frame(), max_size=4))
 async def test_five_thousand_attempts(
     server: Server, greeted: bool, frames: list[str | bytes]

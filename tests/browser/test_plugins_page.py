@@ -98,6 +98,16 @@ async def test_a_broken_plugin_is_named_and_breaks_nothing(house: House) -> None
     assert await house.everybody_sees_the_same(document) == "Text: typed in spite of all"
     await notices.first.get_by_role("button", name="Close").click()
     await expect(notices).to_have_count(3)
+    # The operator sees which ones failed, and of whose page that was told.
+    async with house.http.get(f"{house.server.url}/api/plugins") as response:
+        seen = {one["name"]: one["health"] for one in (await response.json())["plugins"]}
+    failed = {name for name, health in seen.items() if health and health["browser_failures"]}
+    assert failed == set(BROKEN)
+    assert "at once" in seen["raises"]["last_browser_error"]
+    assert all(seen[name]["state"] == "closed" for name in BROKEN), "anybody may claim a failure"
+    assert any(
+        "plugin raises failed in the browser of guest:" in line for line in house.server.log
+    )
 
     # The one that works does.
     await expect(ada.page.locator("#foot")).to_contain_text("hello")

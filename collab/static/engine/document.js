@@ -14,6 +14,9 @@ import { Delta, canonicalJSON, repaired } from "./ot.js";
 import { Positions } from "./positions.js";
 import { Synchronizer } from "./synchronizer.js";
 
+/** Characters of what the server is told of a plugin's failure. */
+const LONGEST_FAULT = 1000;
+
 /**
  * Events (their `detail`): `status` (see status.js), `ready` ({fresh}), `session` ({session, client,
  * user, permissions}), `user`, `document` ({id, title, type, like}), `message` ({plugin, data}),
@@ -123,6 +126,11 @@ export class LiveDocument extends EventTarget {
   /** To a plugin's server half. @returns {boolean} false when not connected; it isn't kept */
   sendMessage(plugin, data) {
     return this.#synchronizer.connection.send({ type: "message", plugin, data });
+  }
+
+  /** A plugin's browser half failed here: for the operator to know. Not kept when not connected. */
+  sendFault(plugin, error) {
+    this.#synchronizer.connection.send({ type: "fault", plugin, error: error.slice(0, LONGEST_FAULT) });
   }
 
   /** This tab's id in the order of edits. @returns {string | null} */

@@ -50,7 +50,9 @@ class PluginHost {
       if (next && same(next, running)) wanted.delete(name);
       else this.dispose(name);
     }
-    const fresh = [...wanted.values()].map((plugin) => new Running(plugin, (one) => makeApi(one, this.#page)));
+    const api = (running) => makeApi(running, this.#page);
+    const report = (name, error) => this.#ready.then(() => this.#page.live.sendFault(name, error));
+    const fresh = [...wanted.values()].map((plugin) => new Running(plugin, api, report));
     for (const running of fresh) this.#running.set(running.name, running);
     await Promise.all(fresh.map((running) => running.start(this.#ready)));
   }

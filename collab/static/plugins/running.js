@@ -18,13 +18,16 @@ export class Running {
   #connection = null;
   #failures = [];
   #complained = false;
+  #report;
 
   /**
    * @param {{name: string, script?: string | null, styles?: string[]}} plugin
    * @param {(running: Running) => object} makeApi makes what `activate` is given
+   * @param {(name: string, error: string) => void} report tells the operator what went wrong
    */
-  constructor({ name, script = null, styles = [] }, makeApi) {
+  constructor({ name, script = null, styles = [] }, makeApi, report = () => {}) {
     this.name = name;
+    this.#report = report;
     this.script = script;
     this.styles = styles;
     this.files = freshFiles(script, styles);
@@ -56,12 +59,13 @@ export class Running {
     }
   }
 
-  /** Logs what went wrong, every time; says so on the page once. */
+  /** Logs what went wrong, every time; says so on the page, and to the operator, once. */
   failed(error) {
     console.warn(`The plugin ${this.name} failed:`, error);
     if (this.disposed) return;
     if (!this.#complained) {
       this.#complained = true;
+      this.#report(this.name, String(error?.stack ?? error));
       const what = `The plugin “${this.name}” has a problem, and may not work.`;
       notify(`${what} Your text is not affected.`, { kind: "warning" });
     }
@@ -69,6 +73,7 @@ export class Running {
     this.#failures = this.#failures.filter((time) => now - time < FAILURES_WITHIN);
     if (this.#failures.push(now) < MOST_FAILURES) return;
     this.dispose();
+    this.#report(this.name, `kept failing and was switched off on a page: ${error}`);
     notify(`The plugin “${this.name}” kept failing and was switched off on this page.`, { kind: "warning" });
   }
 
