@@ -204,8 +204,8 @@ async def test_who_may_only_read(house: House) -> None:
         return message.replace('["read","write"]', '["read"]')
 
     def meet(socket: object) -> None:
-        server = socket.connect_to_server()  # type: ignore[attr-defined]  # WebSocketRoute
-        server.on_message(lambda message: socket.send(without_write(message)))  # type: ignore[attr-defined]
+        server = socket.connect_to_server()  # WebSocketRoute
+        server.on_message(lambda message: socket.send(without_write(message)))
 
     await ada.page.route_web_socket("**/socket", meet)
     await ada.open(document)

@@ -9,6 +9,10 @@ import { Running } from "./running.js";
 import { Sharing } from "./sharing.js";
 import { Tracked } from "./tracking.js";
 
+/** ms until a plugin that kept failing is tried again; twice as long each time, so often at most. */
+const PAUSE = 60_000;
+const LONGEST = 5;
+
 /**
  * Loads and starts all plugins. Neither waits for one: the writer can type meanwhile.
  * @param {object} page
@@ -27,6 +31,7 @@ class PluginHost {
 
   #page;
   #running = new Map();
+  #gaveUp = new Map();
   #tracked = new Tracked();
   #sharing = new Sharing();
   #changes = new Changes((change) => this.#all("change", change));
@@ -50,11 +55,31 @@ class PluginHost {
       if (next && same(next, running)) wanted.delete(name);
       else this.dispose(name);
     }
-    const api = (running) => makeApi(running, this.#page);
-    const report = (name, error) => this.#ready.then(() => this.#page.live.sendFault(name, error));
-    const fresh = [...wanted.values()].map((plugin) => new Running(plugin, api, report));
-    for (const running of fresh) this.#running.set(running.name, running);
-    await Promise.all(fresh.map((running) => running.start(this.#ready)));
+    await Promise.all([...wanted.values()].map((plugin) => this.#start(plugin)));
+  }
+
+  #start(plugin) {
+    const running = new Running(plugin, (one) => makeApi(one, this.#page), this);
+    this.#running.set(running.name, running);
+    return running.start(this.#ready);
+  }
+
+  // What a running plugin tells.
+
+  /** Something of it failed: the operator shall know. */
+  async failed(name, error) {
+    await this.#ready;
+    this.#page.live.sendFault(name, error);
+  }
+
+  /** It kept failing and has ended: it is tried again, later each time. */
+  gaveUp(running) {
+    const times = this.#gaveUp.get(running.name) ?? 0;
+    this.#gaveUp.set(running.name, times + 1);
+    const timer = setTimeout(() => {
+      if (this.#running.get(running.name) === running) this.#start(running);
+    }, PAUSE * 2 ** Math.min(times, LONGEST));
+    this.#ended.signal.addEventListener("abort", () => clearTimeout(timer));
   }
 
   dispose(name) {

@@ -7,7 +7,7 @@ import { freshFiles } from "./files.js";
 /** Messages kept for a plugin whose module is still on its way; the oldest goes first. */
 const MOST_WAITING = 500;
 
-/** So many failures within so many ms, and the plugin is switched off on this page. */
+/** So many failures within so many ms, and the plugin is switched off on this page for a while. */
 const MOST_FAILURES = 20;
 const FAILURES_WITHIN = 30_000;
 
@@ -18,16 +18,16 @@ export class Running {
   #connection = null;
   #failures = [];
   #complained = false;
-  #report;
+  #host;
 
   /**
    * @param {{name: string, script?: string | null, styles?: string[]}} plugin
    * @param {(running: Running) => object} makeApi makes what `activate` is given
-   * @param {(name: string, error: string) => void} report tells the operator what went wrong
+   * @param {{failed(name: string, error: string): void, gaveUp(running: Running): void}} host
    */
-  constructor({ name, script = null, styles = [] }, makeApi, report = () => {}) {
+  constructor({ name, script = null, styles = [] }, makeApi, host) {
     this.name = name;
-    this.#report = report;
+    this.#host = host;
     this.script = script;
     this.styles = styles;
     this.files = freshFiles(script, styles);
@@ -65,7 +65,7 @@ export class Running {
     if (this.disposed) return;
     if (!this.#complained) {
       this.#complained = true;
-      this.#report(this.name, String(error?.stack ?? error));
+      this.#host.failed(this.name, String(error?.stack ?? error));
       const what = `The plugin “${this.name}” has a problem, and may not work.`;
       notify(`${what} Your text is not affected.`, { kind: "warning" });
     }
@@ -73,8 +73,9 @@ export class Running {
     this.#failures = this.#failures.filter((time) => now - time < FAILURES_WITHIN);
     if (this.#failures.push(now) < MOST_FAILURES) return;
     this.dispose();
-    this.#report(this.name, `kept failing and was switched off on a page: ${error}`);
-    notify(`The plugin “${this.name}” kept failing and was switched off on this page.`, { kind: "warning" });
+    this.#host.failed(this.name, `kept failing and was switched off on a page: ${error}`);
+    this.#host.gaveUp(this);
+    notify(`The plugin “${this.name}” kept failing and was switched off here for a while.`, { kind: "warning" });
   }
 
   /** Runs something of the plugin's: whatever goes wrong in it stays there. */
