@@ -186,7 +186,7 @@ class MemoryStore:
             raise Conflict(document.id, f"There is a document {document.id} already.") from None
         try:
             for one in fit:
-                step = TableStep(rows.statement(one), rows.parameters(one, document.id))
+                step = TableStep(rows.statement(one), list(rows.parameters(one, document.id)))
                 await self.tables.write(one.plugin, [step])
         except BaseException as error:
             await self._runs.deleted(document.id)

@@ -44,7 +44,8 @@ class MemoryRuns:
     async def migrating(
         self, work: Callable[[Connection], T], owns: Callable[[str], bool]
     ) -> T:
-        return await self._run(partial(migrate, _PATH, work, owns, runs.MIGRATION_LIMIT))
+        limit = runs.MIGRATION_LIMIT
+        return await self._run(partial(migrate, _PATH, work, owns, limit, lambda: False))
 
     async def created(self, record: DocumentRecord) -> None:
         """There is another document."""

@@ -56,7 +56,7 @@ class DocumentRecord(Struct, frozen=True):
     title: str
     type: str
     epoch: str
-    """Made anew when the document is restored from a backup."""
+    """Never empty. Made anew when the document is restored from a backup."""
     revision: int
     """The last committed revision; 0 for a document that was never edited."""
     created: float

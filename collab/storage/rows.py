@@ -5,7 +5,7 @@ Values are taken as the driver of the database gives them, not as the plugin's t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, Table, bindparam, column, insert, select, table
@@ -48,11 +48,10 @@ def statement(rows: Rows) -> Insert:
     return insert(_untyped(rows.table, rows.columns))
 
 
-def parameters(rows: Rows, document: str) -> list[dict[str, Value]]:
+def parameters(rows: Rows, document: str) -> Iterator[dict[str, Value]]:
     """What `statement` takes."""
-    return [
-        {DOCUMENT: document, **dict(zip(rows.columns, row, strict=True))} for row in rows.rows
-    ]
+    for row in rows.rows:
+        yield {DOCUMENT: document, **dict(zip(rows.columns, row, strict=True))}
 
 
 def fitting(rows: Sequence[Rows], tables: Mapping[str, Sequence[Table]]) -> list[Rows]:

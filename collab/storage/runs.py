@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from collab.storage.port import StorageError, Violation
@@ -85,5 +85,6 @@ def understood(error: SQLAlchemyError) -> StorageError:
     """What a failure in SQLAlchemy is to a plugin."""
     if isinstance(error, IntegrityError):
         return Violation(f"Nothing was written: {error.orig}.")
-    reason = error.orig if isinstance(error, DBAPIError) else error
+    # Without the statement and its parameters, which are somebody's words.
+    reason = (error.orig if isinstance(error, StatementError) else None) or error
     return StorageError(f"The database could not do it: {reason}")

@@ -34,6 +34,7 @@ documents = Table(
     # The title in the form that a search compares: databases fold the case of ASCII only.
     Column("title_folded", Text, nullable=False),
     Column("type", Text, nullable=False),
+    # Empty while the document is being written, see collab.storage.whole.
     Column("epoch", Text, nullable=False),
     Column("created", Double, nullable=False),
     Column("updated", Double, nullable=False),

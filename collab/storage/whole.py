@@ -6,6 +6,7 @@ Until the last one, which shows it, the document is not there for anybody.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -105,10 +106,10 @@ async def write_whole(
     row = statements.new_row(belongings.document) | {"epoch": statements.HIDDEN}
     first = await _kept(id, belongings.snapshot)
     try:
-        await database.commit([Step(statements.CREATE, [row]), Step(_SNAPSHOTS, [first])])
-    except Violation:
-        raise Conflict(id, f"There is a document {id} already.") from None
-    try:
+        try:
+            await database.commit([Step(statements.CREATE, [row]), Step(_SNAPSHOTS, [first])])
+        except Violation:
+            raise Conflict(id, f"There is a document {id} already.") from None
         for part in _parts(operations):
             await database.commit([Step(_OPERATIONS, [_row(id, one) for one in part])])
         for snapshot in further:
@@ -122,6 +123,8 @@ async def write_whole(
                 f"Document {id} was removed while it was written, by another server that started"
                 " on the same database. Stop that one, and import the file again."
             )
+    except Conflict:
+        raise
     except BaseException:
         await _give_up(database, id)
         raise
@@ -135,7 +138,7 @@ async def remove_unfinished(database: Database) -> None:
         log.warning("documents whose import broke off are not removed yet: %s", error)
         return
     if removed:
-        log.warning("removed %d documents whose import broke off; import them again", removed)
+        log.warning("removed what was left of imports that broke off (%d): repeat them", removed)
 
 
 async def _give_up(database: Database, id: str) -> None:
@@ -147,7 +150,7 @@ async def _give_up(database: Database, id: str) -> None:
 
 
 async def _last_steps(database: Database, tables: Tables, belongings: Belongings) -> list[Step]:
-    """The transaction that shows the document, with all that others could see without it.
+    """The transaction that shows the document, with all that plugins could see before.
 
     Raises `Unfit`.
     """
@@ -168,7 +171,9 @@ async def _last_steps(database: Database, tables: Tables, belongings: Belongings
         ]
         steps.append(Step(insert(plugin_document_state), values))
     if belongings.tables:
-        for one in rows.fitting(belongings.tables, await tables.of_documents()):
+        there = await tables.of_documents()
+        # There may be many, to be put into an order.
+        for one in await asyncio.to_thread(rows.fitting, belongings.tables, there):
             steps.append(Step(rows.statement(one), rows.parameters(one, document.id)))
     return steps
 

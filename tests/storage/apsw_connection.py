@@ -22,8 +22,8 @@ def _as_sqlite3(error: apsw.Error) -> sqlite3.Error:
     translated = _CLASSES.get(type(error), sqlite3.OperationalError)(str(error))
     code: int = getattr(error, "extendedresult", 0) or getattr(error, "result", apsw.SQLITE_ERROR)
     names: dict[int, str] = {
-        **apsw.mapping_result_codes,  # type: ignore[dict-item]  # Maps both ways.
-        **apsw.mapping_extended_result_codes,  # type: ignore[dict-item]
+        **apsw.mapping_result_codes,  # Maps both ways.
+        **apsw.mapping_extended_result_codes,
     }
     translated.sqlite_errorcode = code
     translated.sqlite_errorname = names.get(code, "SQLITE_ERROR")

@@ -46,7 +46,7 @@ class Disk:
 
     def connect(self, database: str, **options: Any) -> sqlite3.Connection:
         """In the place of `sqlite3.connect`."""
-        return ApswConnection(database, self.name)  # type: ignore[return-value]  # Its double.
+        return ApswConnection(database, self.name)  # Its double.
 
     def cut(self, folder: Path, chance: random.Random | None = None) -> None:
         """Write to ``folder`` what a power cut at this moment would leave.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from pathlib import Path
@@ -117,6 +118,26 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
         await store.append(append(1))
     with pytest.raises(StorageError, match="The database is closed"):
         await store.load("notes")
+    await store.close()
+
+
+async def test_what_comes_while_a_store_is_closed_is_saved_or_refused(tmp_path: Path) -> None:
+    store = await open_store(Settings(data_dir=tmp_path))
+    names = [f"document-{number}" for number in range(100)]
+    closing: asyncio.Task[None] | None = None
+    saving = []
+    for number, name in enumerate(names):
+        saving.append(asyncio.create_task(store.create(document(name), EMPTY)))
+        if number == 50:
+            closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0)
+    results = await asyncio.gather(*saving, return_exceptions=True)
+    assert closing is not None
+    await closing
+    assert all(result is None or isinstance(result, StorageError) for result in results), results
+    store = await open_store(Settings(data_dir=tmp_path))
+    for name, result in zip(names, results, strict=True):
+        assert result is not None or await store.document(name) is not None
     await store.close()
 
 

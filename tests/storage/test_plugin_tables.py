@@ -26,6 +26,12 @@ from tests.storage.making import EMPTY, append, document
 from tests.storage.plugin_steps import FIRST, endless, pages, words, write_step
 
 COUNT = select(func.count()).select_from(pages)
+ENDLESS_STEP = """
+op.execute(
+    "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers)"
+    " INSERT INTO notes_words SELECT count(*) FROM numbers"
+)
+"""
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ async def migrated(store: Store, steps: Path) -> None:
 
 
 def page(number: int, document: str = "a", **more: Any) -> dict[str, Any]:
-    return {"document": document, "number": number, "text": f"page {number}", **more}
+    return {"document": document, "number": number, "text": f"page {number}"} | more
 
 
 async def write(store: Store, *rows: dict[str, Any]) -> list[int]:
@@ -215,6 +221,9 @@ async def test_what_is_no_statement_for_it(store: Store, steps: Path) -> None:
         await store.tables.read("notes", select(absent), {})
     with pytest.raises(StorageError, match="no such table: notes_absent"):
         await store.tables.write("notes", [TableStep(insert(absent).values(x=1))])
+    with pytest.raises(StorageError, match="not JSON serializable") as caught:
+        await write(store, page(1, text="secret", tags=object()))
+    assert "secret" not in str(caught.value), "no words of anybody's get into the log"
     await write(store, page(1))
     await store.append(append(1, document="a"))
 
@@ -331,13 +340,7 @@ async def test_what_takes_too_long_is_stopped_while_edits_go_on(
         await writing
     assert await numbers(strict) == [("a", 1)]
     monkeypatch.setattr(runs, "MIGRATION_LIMIT", 0.5)
-    endless_step = """
-op.execute(
-    "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers)"
-    " INSERT INTO notes_words SELECT count(*) FROM numbers"
-)
-"""
-    write_step(steps, 2, endless_step)
+    write_step(steps, 2, ENDLESS_STEP)
     with pytest.raises(TablesUnusable, match=r"took longer than 0\.5 seconds, and was undone"):
         await strict.tables.migrate("notes", steps / "migrations")
     await strict.append(append(3, document="a"))
@@ -401,7 +404,7 @@ async def test_what_was_cancelled_is_written_before_the_next_read_or_never(
         assert await numbers(store) == found
 
 
-async def test_a_store_that_is_closed_waits_for_no_read(
+async def test_a_store_that_is_closed_waits_for_no_plugin(
     sqlite_store: DatabaseStore, steps: Path
 ) -> None:
     await migrated(sqlite_store, steps)
@@ -409,13 +412,26 @@ async def test_a_store_that_is_closed_waits_for_no_read(
         asyncio.create_task(sqlite_store.tables.read(plugin, endless(), {}))
         for plugin in ("notes", "notes", "notes", "other")
     ]
-    # The connections are there when somebody else's was made after them.
     await sqlite_store.tables.read("third", select(pages), {})
     async with asyncio.timeout(runs.READ_LIMIT / 2):
         await sqlite_store.close()
     for one in slow:
         with pytest.raises(StorageError, match="The database is closed"):
             await one
+
+
+async def test_a_migration_ends_when_the_store_is_closed(
+    sqlite_store: DatabaseStore, steps: Path
+) -> None:
+    await migrated(sqlite_store, steps)
+    write_step(steps, 2, ENDLESS_STEP)
+    migrating = asyncio.create_task(sqlite_store.tables.migrate("notes", steps / "migrations"))
+    async with asyncio.timeout(runs.MIGRATION_LIMIT / 2):
+        while not sqlite_store.tables._running and not migrating.done():
+            await asyncio.sleep(0)
+        await sqlite_store.close()
+    with pytest.raises(TablesUnusable, match="The database is closed"):
+        await migrating
 
 
 async def test_rows_go_with_their_document_while_the_plugin_is_off(

@@ -99,7 +99,7 @@ async def test_a_full_database_file(tmp_path: Path) -> None:
         def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
             pages = super().execute("PRAGMA page_count").fetchone()[0]
             super().execute(f"PRAGMA max_page_count = {pages if Full.full else 10**6}")
-            return super().execute(sql, *arguments)  # type: ignore[arg-type]  # Passed on.
+            return super().execute(sql, *arguments)  # Passed on.
 
     await (await open_store(Settings(data_dir=tmp_path))).close()
     store = DatabaseStore(

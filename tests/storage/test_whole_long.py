@@ -82,6 +82,21 @@ async def test_one_that_nobody_waits_for_leaves_nothing(
     assert await sqlite_store.belongings("notes") == BELONGINGS
 
 
+async def test_whenever_it_is_cancelled_it_is_there_whole_or_not_at_all(
+    sqlite_store: DatabaseStore, tmp_path: Path
+) -> None:
+    few = replace(BELONGINGS, document=replace(document(), revision=2), clients=[Sent("ann", 2, 2)])
+    for turns in range(25):
+        restoring = asyncio.create_task(sqlite_store.restore(few, LOG[:2], []))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        restoring.cancel()
+        await asyncio.gather(restoring, return_exceptions=True)
+        assert await sqlite_store.belongings("notes") in (None, few)
+        await sqlite_store.delete("notes")
+        assert left(tmp_path) == []
+
+
 async def test_what_a_server_left_half_done_is_removed_at_the_next_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -96,7 +111,7 @@ async def test_what_a_server_left_half_done_is_removed_at_the_next_start(
     assert "document notes, whose import broke off, is not removed yet" in caplog.text
     assert sorted(left(tmp_path)) == [("",), ("epoch-1",)]
     store = await open_store(settings)
-    assert "removed 1 documents whose import broke off" in caplog.text
+    assert "removed what was left of imports that broke off (1)" in caplog.text
     assert left(tmp_path) == [("epoch-1",)]
     assert [one async for one in store.operations("notes", 0)] == []
     await store.close()

@@ -123,6 +123,7 @@ class ConnectionThread(aiosqlite.Connection):
         super().__init__(opener, iter_chunk_size=64)
         self._open = opener
         self._discarded = False
+        self._closing = False
         self._stopping: asyncio.Future[object] | None = None
         # Should the process die without closing, the thread does not keep it from ending.
         self._thread.daemon = True
@@ -141,6 +142,11 @@ class ConnectionThread(aiosqlite.Connection):
         self._stopping = super().stop()
         return self._stopping
 
+    async def close(self) -> None:
+        """Close the connection, after what was queued before."""
+        self._closing = True
+        await super().close()
+
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """What ``function`` returns for the connection. Raises what it raises.
 
@@ -158,6 +164,9 @@ class ConnectionThread(aiosqlite.Connection):
         await execute(lambda: None)
 
     def _run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        if self._connection is None or (self._discarded and self._closing):
+            # Closed after the function was queued: nobody would close a new one.
+            raise StorageError("The database is closed.")
         if self._discarded:
             self._connection = self._open()
             self._discarded = False

@@ -68,10 +68,13 @@ def migrate(
     work: Callable[[Connection], T],
     owns: Callable[[str], bool],
     seconds: float,
+    stopped: Callable[[], bool],
     connection: sqlite3.Connection,
 ) -> T:
     """Run ``work``, which begins transactions of its own, and may change the tables that
-    ``owns`` says yes to. Raises `StorageError`: the connection may not be used any more.
+    ``owns`` says yes to. It is broken off when ``stopped`` says so, which any thread may ask.
+
+    Raises `StorageError`: the connection may not be used any more.
     """
     authority = Authority(owns)
     end = time.monotonic() + seconds
@@ -90,7 +93,7 @@ def migrate(
                     " without the rows that they belong to"
                 )
 
-    with _bounded(connection, seconds, path):
+    with _bounded(connection, seconds, path, stopped):
         # A migration rebuilds tables: with foreign keys on, dropping the old one would delete
         # every row that refers to it. What it leaves is checked instead.
         connection.execute("PRAGMA foreign_keys = 0")
@@ -102,6 +105,8 @@ def migrate(
         except StorageError as error:
             if authority.refused is not None:
                 raise TablesUnusable(_foreign(authority.refused)) from error
+            if stopped():
+                raise StorageError(_CLOSED) from error
             if time.monotonic() > end:
                 raise TablesUnusable(
                     f"a migration of its tables took longer than {seconds:g} seconds, and was"

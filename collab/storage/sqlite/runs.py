@@ -44,9 +44,10 @@ class SqliteRuns:
         """By plugin, a transaction whose caller was cancelled."""
 
     async def close(self) -> None:
-        """Let go of the connections for reading; what is being read is broken off."""
+        """Let go of the connections for reading; what runs is broken off, and undone."""
         async with self._opening:
             self._closed = True
+            self._writing.stop()
             for _, lent in self._readers.values():
                 lent.stop()
             for held, _ in self._readers.values():
@@ -91,5 +92,5 @@ class SqliteRuns:
         self, work: Callable[[Connection], T], owns: Callable[[str], bool]
     ) -> T:
         return await self._writer.run(
-            partial(migrate, self._path, work, owns, runs.MIGRATION_LIMIT)
+            partial(migrate, self._path, work, owns, runs.MIGRATION_LIMIT, lambda: self._closed)
         )
