@@ -147,14 +147,14 @@ def files(name: str, *, package: bool = False) -> dict[str, str]:
     if package:
         known |= {
             "within": f"{module}/",
-            "pytest": "pip install -e .[test]` and `pytest",
+            "pytest": 'pip install -e ".[test]"` and `pytest',
             "imports": "from importlib.metadata import entry_points",
             "settings": _INSTALLED.format(**known),
         }
     else:
         known |= {
             "within": "",
-            "pytest": "pytest",
+            "pytest": "pip install pytest pytest-asyncio` and `pytest",
             "imports": "from pathlib import Path",
             "settings": _IN_A_FOLDER.format(**known),
         }

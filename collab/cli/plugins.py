@@ -118,10 +118,8 @@ def _described(manager: PluginManager, loaded: Loaded) -> list[str]:
         lines.append(f"  plugins.{name}.{key} = {shown}")
         lines.append(f"      {what['description']} {what['allowed']}; {default}".rstrip())
     lines += [] if settings else ["  none"]
-    lines += ["", "Hooks"]
-    for hook in manager.loader.registry.hooks(name):
-        lines.append(f"  {hook}: {HOOKS[hook].documentation.splitlines()[0]}")
     for title, found in (
+        ("Hooks", [f"{hook}: {_told(hook)}" for hook in manager.loader.registry.hooks(name)]),
         ("Routes", [f"{route.method} {route.path}" for route in offered.routes]),
         ("Commands", [f"collab {one.name}: {one.help}" for one in offered.commands]),
         ("Imports", [f"{one.name}: {one.title} (.{one.extension})" for one in offered.importers]),
@@ -135,6 +133,11 @@ def _described(manager: PluginManager, loaded: Loaded) -> list[str]:
     if loaded.folder is not None and (loaded.folder / "README.md").is_file():
         lines += ["", f"More in {loaded.folder / 'README.md'}"]
     return lines
+
+
+def _told(hook: str) -> str:
+    """What a hook is for, in a line, as a person reads it."""
+    return HOOKS[hook].documentation.splitlines()[0].replace("``", "`")
 
 
 def _steps(loaded: Loaded) -> list[str]:
@@ -181,9 +184,10 @@ def new(arguments: Namespace) -> int:
         print(f"There is a bundled plugin {name}: this one takes its place.")
     print(f"Made {folder}. Try it:")
     if package:
-        print(f"  pip install -e {folder}[test]")
+        print(f'  pip install -e "{folder}[test]"')
         print("  collab serve")
     else:
         print(f"  collab serve --plugins-dir {arguments.into}")
+        print("  pip install pytest pytest-asyncio")
     print(f"  pytest {folder}")
     return Exit.DONE

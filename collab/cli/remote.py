@@ -96,7 +96,8 @@ class RemoteLibrary:
             return Failure(
                 f"{self._url} answers {error.code} {error.reason}: is that the address of Collab?"
             )
-        if error.code in (401, 403):
+        # A token that may not do it is not helped by being asked for a token.
+        if error.code == 401 or (error.code == 403 and "Authorization" not in self._headers):
             sentence += " Say who you are with a token of that server's: --token, or COLLAB_TOKEN."
         missing = error.code in (404, 410)
         return Failure(sentence, Exit.MISSING if missing else Exit.FAILED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Hashable
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +14,7 @@ from collab.plugins.document import Document
 from collab.plugins.publishing import NO_DOCUMENT, check_topic
 from collab.plugins.settings import NoSettings
 from collab.protocol import messages
+from collab.protocol.bodies import check_type, parse_json
 from collab.protocol.frames import Frame
 from collab.rooms.port import Session
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collab.protocol.messages import User
 
 _P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 API = 1
 """The version of the plugin interface. It changes when a plugin would have to."""
@@ -101,6 +103,15 @@ class Plugin:
         if admit is None:
             raise LookupError("Nobody can be asked: no server runs here.")
         return await admit(request, action, document)
+
+    async def body(self, request: Any, type: type[_T]) -> _T:
+        """The JSON that a request to one of the plugin's routes brings, as a value of ``type``.
+
+        ``type`` is a `msgspec.Struct`, or what else msgspec can check: ``list[str]``. Raises
+        `CollabError`, which tells the sender what is wrong and is no failure of the plugin's.
+        """
+        check_type(request.content_type)
+        return parse_json(await request.read(), type)
 
     async def broadcast(
         self, document: Document, data: Any, *, except_: Session | None = None

@@ -7,12 +7,13 @@ looks at the clock and nothing else.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from collab.plugins.guard import HARMLESS, CutOff, Guard
+from collab.plugins.guard import HARMLESS, HARMLESS_AT_ONCE, CutOff, Guard
 from collab.plugins.specs import Hook, Veto
 
 
@@ -56,7 +57,7 @@ class Implementation:
             result = self.begin(arguments)
             if result is not None and inspect.isawaitable(result):
                 return Pending(self, arguments, result, began)
-        except HARMLESS as error:
+        except HARMLESS_AT_ONCE as error:
             self.raised(error, arguments, guard.clock() - began)
             return None
         seconds = clock() - began
@@ -89,7 +90,11 @@ class Implementation:
         name = self.hook.name
         began = guard.clock()
         try:
-            answer = self.begin(arguments)
+            try:
+                answer = self.begin(arguments)
+            except asyncio.CancelledError as error:
+                # Where nothing is awaited, it is not who asks that was cancelled.
+                raise RuntimeError(f"{name} cancelled itself") from error
             if answer is not None and inspect.isawaitable(answer):
                 answer = await guard.within(name, self.hook.budget, answer)
             elif guard.clock() - began > self.hook.budget:

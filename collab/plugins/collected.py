@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from collab.ot import DocumentType
 from collab.ot.types import register, unregister
 from collab.plugins.caller import Implementation
-from collab.plugins.guard import HARMLESS, Guard
+from collab.plugins.guard import HARMLESS_AT_ONCE, Guard
 from collab.plugins.offers import Command, Format
 from collab.plugins.routes import Route, read_routes
 
@@ -47,7 +47,7 @@ def collect(guard: Guard, implementations: Mapping[str, Implementation]) -> Offe
             continue
         try:
             setattr(offered, name, read(guard, implementation.begin(()) or ()))
-        except HARMLESS as error:
+        except HARMLESS_AT_ONCE as error:
             guard.failed(name, error)
         else:
             guard.finished(name, 0.0)
@@ -74,7 +74,7 @@ def _document_types(guard: Guard, given: Iterable[Any]) -> list[DocumentType]:
                 raise TypeError(f"{one!r} is no DocumentType")
             register(one)
             types.append(one)
-    except HARMLESS:
+    except HARMLESS_AT_ONCE:
         for type in types:
             unregister(type.name)
         raise

@@ -38,6 +38,9 @@ class EarlierRanges(Ranges):
     async def remove(self, key: str) -> bool:
         self._refuse()
 
+    async def flush(self) -> None:
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise CollabError(
             errors.READ_ONLY, "These are the ranges as they were: they can't be changed."

@@ -14,6 +14,9 @@ RATE = 512 * 1024
 OVERHEAD = 200
 """Bytes that every message is counted besides its own."""
 
+PRUNE = 1000
+"""Documents that are remembered before it is worth while to look which have rested."""
+
 
 class Flow:
     """One plugin's sending, bounded for each document and each session apart.
@@ -29,12 +32,18 @@ class Flow:
         self._burst = burst
         self._rate = rate
         self._buckets: dict[str, dict[str | None, tuple[float, float]]] = {}
+        self._prune = PRUNE
+
+    def __len__(self) -> int:
+        return len(self._buckets)
 
     async def admit(self, document: str, session: str | None, size: int) -> None:
         """Return when ``size`` bytes may go to the session (None: to the whole document)."""
         while True:
             now = self._clock()
-            buckets = self._buckets.setdefault(document, {})
+            buckets = self._buckets.get(document)
+            if buckets is None:
+                buckets = self._begin(document, now)
             level, then = buckets.get(session, (float(self._burst), now))
             level = min(float(self._burst), level + (now - then) * self._rate)
             if level > 0:
@@ -43,6 +52,22 @@ class Flow:
                 return
             buckets[session] = (level, now)
             await asyncio.sleep((1 - level) / self._rate)
+
+    def _begin(self, document: str, now: float) -> dict[str | None, tuple[float, float]]:
+        """Buckets for one document more. It may be one that is not open, and never closes."""
+        if len(self._buckets) >= self._prune:
+            self._buckets = {
+                key: buckets
+                for key, buckets in self._buckets.items()
+                if any(
+                    level + (now - then) * self._rate < self._burst
+                    for level, then in buckets.values()
+                )
+            }
+            # Not before there are twice as many again: a look at all of them has to be earned.
+            self._prune = max(PRUNE, 2 * len(self._buckets))
+        buckets = self._buckets[document] = {}
+        return buckets
 
     def forget(self, document: str, session: str | None = None) -> None:
         """A session, or (None) a whole document, is gone."""

@@ -20,6 +20,9 @@ from collab.storage.port import DocumentRecord
 Ask = Callable[[str], Sequence[Implementation]]
 """Who implements a hook, in order."""
 
+_OPERATOR = " When that lasts, start the server with --plugins-off {plugin}."
+"""For who would switch it off, and may not either."""
+
 
 class Gate:
     """The questions that are put to plugins, one after the other."""
@@ -58,7 +61,8 @@ class Gate:
         """
         said = None
         for one in self._ask("authorize"):
-            answer: bool | None = await self._strictly(one, (user, action, document), bool)
+            advice = _OPERATOR if action == "administer" else ""
+            answer: bool | None = await self._strictly(one, (user, action, document), bool, advice)
             if answer is False:
                 return False
             said = said or answer
@@ -115,12 +119,12 @@ class Gate:
         return None
 
     async def _strictly(
-        self, one: Implementation, arguments: tuple[Any, ...], expected: type
+        self, one: Implementation, arguments: tuple[Any, ...], expected: type, advice: str = ""
     ) -> Any:
         try:
             return await one.ask(arguments, expected)
         except Broken:
+            sentence = "The plugin {plugin} decides about that, and does not answer now." + advice
             raise CollabError(
-                errors.FORBIDDEN,
-                f"The plugin {one.guard.plugin} decides about that, and does not answer now.",
+                errors.FORBIDDEN, sentence.format(plugin=one.guard.plugin)
             ) from None

@@ -35,7 +35,7 @@ def understood(plugin: Plugin, session: Session, data: Any) -> Any:
     if plugin.Message is None:
         return data
     try:
-        return msgspec.convert(data, plugin.Message)
+        return msgspec.convert(data, plugin.Message, str_keys=True)
     except HARMLESS as error:  # whatever a check of the plugin's own makes of it
         plugin.log.warning("message from session %s ignored: %s", session.id, error)
         raise CollabError(

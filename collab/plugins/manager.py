@@ -40,6 +40,7 @@ from collab.storage.port import Store
 
 log = logging.getLogger("collab.plugins")
 
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A plugin as ``collab plugins list`` shows it."""
@@ -213,7 +214,7 @@ class PluginManager:
         loaded = self.loaded.get(name)
         if loaded is None:
             return False
-        log.warning("plugin %s was switched on by hand", name)
+        log.warning("plugin %s is called again: its breaker was closed by hand", name)
         loaded.services.guard.close()
         return True
 

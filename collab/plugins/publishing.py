@@ -47,8 +47,13 @@ class _Said:
         backlog.size += len(encoded)
 
     def heard(self) -> Any:
+        encoded, self._encoded = self._encoded, b""
+        self._backlog.size -= len(encoded)
+        return _decode(encoded)
+
+    def __del__(self) -> None:
+        # Dropped, or never taken: whatever became of it, it waits no more.
         self._backlog.size -= len(self._encoded)
-        return _decode(self._encoded)
 
 
 class Hearing(Implementation):
@@ -102,8 +107,6 @@ class Publishing:
             if one.guard.plugin == sender:
                 continue
             backlog = self._backlogs[one.guard.plugin]
-            if queue.waiting == 0:
-                backlog.size = 0  # what was dropped was not heard
             if backlog.size + len(encoded) > SIZE:
                 queue.overflow("published")
             else:

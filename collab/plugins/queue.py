@@ -52,6 +52,8 @@ class Queue:
         self._lanes: dict[str, _Lane] = {}
         """By document id; only where a call is being awaited."""
         self._scheduled = False
+        self._ending = False
+        """Whether what runs is being cancelled."""
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -67,7 +69,9 @@ class Queue:
         self._calls.append((document, implementation, arguments))
         self.waiting += 1
         if not self._scheduled:
-            self._schedule()
+            self._scheduled = True
+            self._empty.clear()
+            asyncio.get_running_loop().call_soon(self._run)
 
     def overflow(self, hook: str) -> None:
         """One call more, of that hook, is too much: drop what waits, and leave the plugin alone."""
@@ -80,9 +84,11 @@ class Queue:
 
     async def cancel(self) -> None:
         """Drop what waits, and cancel what runs."""
+        self._ending = True
         self._drop()
         # What was begun in this turn has to get to its first step, to be cancelled there.
         await asyncio.sleep(0)
+        self._drop()
         for lane in self._lanes.values():
             if lane.task is not None:
                 lane.task.cancel()
@@ -93,18 +99,12 @@ class Queue:
             lane.calls.clear()
         self.waiting = 0
 
-    def _schedule(self) -> None:
-        self._scheduled = True
-        self._empty.clear()
-        asyncio.get_running_loop().call_soon(self._run)
-
     def _run(self) -> None:
         """Make the calls that stand in line, until it is time for others.
 
         Those about a document whose lane is busy go there; where a call has to be awaited,
         a task makes it, and the document's calls from there on.
         """
-        self._scheduled = False
         calls, lanes = self._calls, self._lanes
         clock = self._guard.clock
         until = clock() + SLICE
@@ -123,9 +123,11 @@ class Queue:
                     break
         finally:
             if calls:
-                self._schedule()
-            elif not lanes:
-                self._empty.set()
+                asyncio.get_running_loop().call_soon(self._run)
+            else:
+                self._scheduled = False
+                if not lanes:
+                    self._empty.set()
 
     def _advance(self, lane: _Lane, until: float) -> Pending | None:
         """Make a lane's calls until one has to be awaited, none waits, or it is ``until``."""
@@ -182,11 +184,14 @@ class Queue:
         try:
             await call
         except asyncio.CancelledError:
-            # Once by `_cut`; if there is more, this task shall end.
+            # Once by `_cut`; if there is more, this task shall end, or the call has cancelled it.
             if lane.task is not me:
                 raise
             if me.cancelling() > (1 if lane.cut else 0):
-                guard.breaker.interrupted()
+                if self._ending:
+                    guard.breaker.interrupted()
+                elif not lane.cut:
+                    guard.failed(hook.name, RuntimeError(f"{hook.name} cancelled its own task"))
                 raise
             error = RuntimeError(f"{hook.name} cancelled itself")
         except HARMLESS as raised:
@@ -220,6 +225,10 @@ class Queue:
             self._follow(lane, None)
 
     def _done(self, lane: _Lane) -> None:
+        if lane.calls:
+            # A call has cancelled the task that made it: not what waits behind it.
+            self._follow(lane, None)
+            return
         lane.task = None
         del self._lanes[lane.document]
         if not self._lanes and not self._calls:

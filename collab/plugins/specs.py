@@ -119,7 +119,9 @@ class Hooks:
           sisters make. A path begins with ``/`` or is empty; a handler is an
           ``async def handler(request)``, which may take as long as it likes.
         - Failure: logged and counted; the plugin then has no routes. A handler that raises
-          anything but an HTTP exception is answered with the error ``internal`` and counted.
+          anything but an HTTP exception or a `CollabError` is answered with the error
+          ``internal`` and counted. ``await self.body(request, Type)`` is the JSON that a request
+          brings, checked.
         """
         return ()
 
@@ -211,7 +213,8 @@ class Hooks:
           answer they are who their cookie or token says, or a guest. To turn strangers away,
           implement ``authorize``.
         - Failure: logged and counted, and the request is refused: a login that is broken lets
-          nobody in. Asked also while the plugin is left alone.
+          nobody in. Asked also while the plugin is left alone. The operator is nobody, too: what
+          is broken here is switched off by a start with ``--plugins-off NAME``.
         """
 
     @_hook("asked", closed=True)
@@ -229,6 +232,7 @@ class Hooks:
           If nobody says anything, everything is allowed but ``administer``, which scripts with
           a token and visitors from this very machine may, unless a plugin says who they are.
         - Failure: logged and counted, and refused. Asked also while the plugin is left alone.
+          The operator is refused, too, who then starts the server with ``--plugins-off NAME``.
         """
 
     @_hook("asked")
@@ -392,11 +396,12 @@ class Hooks:
         """Another plugin said something, by ``await self.publish(topic, data, document)``.
 
         - When: after it was said, in the order in which it was, and together with what happens
-          to the ``document`` (None when it is about none). ``topic`` is ``NAME.word``, described
-          in the README of the plugin NAME, which says it or hears it. ``sender`` is the name of
-          the plugin that said it, which the framework vouches for. ``data`` is a JSON value, a
-          copy of one's own. A plugin does not hear itself. What is said in ``server_started``
-          is heard when all plugins have started; while the server stops nobody hears anything.
+          to the ``document`` (which may not be open; None when it is about none). ``topic`` is
+          ``NAME.word``, described in the README of the plugin NAME, which says it or hears it.
+          ``sender`` is the name of the plugin that said it, which the framework vouches for.
+          ``data`` is a JSON value, a copy of one's own. A plugin does not hear itself. What is
+          said in ``server_started`` is heard when all plugins have started; while the server
+          stops nobody hears anything.
         - Returns: nothing.
         - Failure: logged and counted, as that of the plugin that hears it.
         """

@@ -39,7 +39,7 @@ class Switchboard:
 
         Raises LookupError (there is none), `Unusable`.
         """
-        async with self._deciding(name), self._lock:
+        async with self._changing(name):
             if name not in self._manager.loaded:
                 await self._take_in(self._make(self._find(name)))
 
@@ -48,7 +48,7 @@ class Switchboard:
 
         Does nothing when it is off. Raises LookupError.
         """
-        async with self._deciding(name), self._lock:
+        async with self._changing(name):
             loaded = self._manager.loaded.get(name)
             if loaded is None:
                 self._find(name)
@@ -64,30 +64,37 @@ class Switchboard:
         When what is there now can't be used, the plugin goes on as it was. Raises LookupError,
         `Unusable`.
         """
-        async with self._deciding(name), self._lock:
+        async with self._changing(name):
             before = self._manager.loaded.get(name)
             fresh = self._make(self._find(name) if before is None else before.found)
             if before is not None:
                 fresh.generation = before.generation + 1
                 await self._manager.loader.migrate(fresh)
                 await self._take_out(before)
-            await self._take_in(fresh)
+            await self._take_in(fresh, "switched on" if before is None else "loaded anew")
 
     @asynccontextmanager
-    async def _deciding(self, name: str) -> AsyncIterator[None]:
-        """Ask anew what everybody may do when the plugin had or has a say in it, and is another.
+    async def _changing(self, name: str) -> AsyncIterator[None]:
+        """One change at a time; then ask anew what everybody may do, when the plugin had or has
+        a say in it, and is another.
 
-        Not while the lock is held: a plugin that takes its time to answer can be switched off.
+        That is not while the lock is held: a plugin that takes its time to answer can be
+        switched off.
         """
-        before = self._manager.loaded.get(name)
-        decided = self._manager.decides(name)
+        manager, different = self._manager, False
         try:
-            yield
+            async with self._lock:
+                before = manager.loaded.get(name)
+                decided = manager.decides(name)
+                try:
+                    yield
+                finally:
+                    different = manager.loaded.get(name) is not before and (
+                        decided or manager.decides(name)
+                    )
         finally:
-            if self._manager.loaded.get(name) is not before and (
-                decided or self._manager.decides(name)
-            ):
-                await self._manager.standing.reconsider()
+            if different:
+                await manager.standing.reconsider()
 
     def _find(self, name: str) -> Found:
         """A plugin that is there now, perhaps since the server started."""
@@ -102,7 +109,7 @@ class Switchboard:
         except WrongSettings as error:
             raise Unusable(str(error)) from error
 
-    async def _take_in(self, loaded: Loaded) -> None:
+    async def _take_in(self, loaded: Loaded, done: str = "switched on") -> None:
         manager, loader = self._manager, self._manager.loader
         name = loaded.found.name
         loader.off = [one for one in loader.off if one.name != name]
@@ -121,7 +128,7 @@ class Switchboard:
         manager.loaded = dict(sorted({**manager.loaded, name: loaded}.items()))
         manager.connect()
         manager.introduce(loaded)
-        log.warning("plugin %s was switched on by hand", name)
+        log.warning("plugin %s was %s by hand", name, done)
         self._changed()
 
     async def _take_out(self, loaded: Loaded) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from collab.protocol import errors
+from collab.protocol.bodies import check_type, parse_json
 from collab.protocol.errors import CollabError
 from collab.web.keys import SETTINGS
 
@@ -34,21 +35,8 @@ async def read_body(request: web.Request) -> bytes:
 
 async def read_json(request: web.Request, type: type[T]) -> T:
     """The body as a value of ``type``. Raises `CollabError` that says what is wrong with it."""
-    if request.content_type != "application/json":
-        raise CollabError(
-            errors.UNSUPPORTED_MEDIA_TYPE, "Send JSON, as Content-Type: application/json."
-        )
+    check_type(request.content_type)
     return parse_json(await read_body(request), type)
-
-
-def parse_json(body: bytes, type: type[T]) -> T:
-    """``body`` as a value of ``type``. Raises `CollabError` that says what is wrong with it."""
-    try:
-        return msgspec.json.decode(body, type=type)
-    except msgspec.ValidationError as error:
-        raise CollabError(errors.BAD_REQUEST, f"The request does not fit: {error}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CollabError(errors.BAD_JSON, f"That is not valid JSON: {error}.") from error
 
 
 def json_response(value: Any, status: int = 200, **headers: str) -> web.Response:

@@ -12,12 +12,13 @@ from aiohttp import web
 from collab.ot import Content, Delta, InvalidOperation
 from collab.plugins.access import Action
 from collab.protocol import errors
+from collab.protocol.bodies import parse_json
 from collab.protocol.errors import CollabError
 from collab.rooms import Room
 from collab.rooms.replay import replayed
 from collab.rooms.telling import committed_message
 from collab.rooms.upkeep import LARGE
-from collab.web.bodies import json_response, parse_json, read_body, whole_number
+from collab.web.bodies import json_response, read_body, whole_number
 from collab.web.documents import find
 from collab.web.identity import identify
 from collab.web.keys import PLUGINS, ROOMS, SETTINGS, STORE

@@ -34,7 +34,7 @@ async def tell_failures(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as response:
         if response.status < 400:
             raise
-        told = CollabError(_HTTP.get(response.status, errors.BAD_REQUEST))
+        told = CollabError(_HTTP.get(response.status, errors.BAD_REQUEST), _sentence(response))
         answer = _answer(request, told, response.status)
         if "Allow" in response.headers:
             answer.headers["Allow"] = response.headers["Allow"]
@@ -47,6 +47,12 @@ async def tell_failures(request: web.Request, handler: Handler) -> web.StreamRes
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         return _answer(request, CollabError(errors.INTERNAL))
+
+
+def _sentence(response: web.HTTPException) -> str | None:
+    """What a plugin's route says itself, by ``raise web.HTTPConflict(text="…")``."""
+    said = response.text
+    return None if said == f"{response.status}: {response.reason}" else said or None
 
 
 def _answer(

@@ -25,10 +25,10 @@ from .transcript import transcript
 from .wire import (
     Delete,
     Edit,
+    Entry,
     FromBrowser,
     FromPlugin,
     Mention,
-    Message,
     Older,
     Post,
     Posted,
@@ -66,6 +66,8 @@ class Chat(Plugin):
             int, Meta(ge=1, description="Messages one person may send at once.")
         ] = 10
 
+    Message = FromBrowser
+
     settings: Settings
 
     clock = staticmethod(time.time)
@@ -90,16 +92,13 @@ class Chat(Plugin):
         )
 
     @hookimpl
-    async def message_received(self, document: Document, session: Session, data: Any) -> None:
+    async def message_received(
+        self, document: Document, session: Session, data: FromBrowser
+    ) -> None:
         try:
-            message = msgspec.convert(data, FromBrowser)
-        except msgspec.ValidationError as error:
-            self.log.warning("message from session %s ignored: %s", session.id, error)
-            return
-        try:
-            match message:
+            match data:
                 case Post():
-                    await self.post(document, session, message)
+                    await self.post(document, session, data)
                 case Edit(id=id, text=text):
                     await self.change(document, session, id, text)
                 case Delete(id=id):
@@ -115,8 +114,8 @@ class Chat(Plugin):
                 {
                     "kind": "refused",
                     "sentence": str(refusal),
-                    "key": getattr(message, "key", None),
-                    "id": getattr(message, "id", None),
+                    "key": getattr(data, "key", None),
+                    "id": getattr(data, "id", None),
                 },
             )
 
@@ -155,7 +154,7 @@ class Chat(Plugin):
 
     async def keep(
         self, document: Document, author: User, text: str, key: str
-    ) -> tuple[Message, bool]:
+    ) -> tuple[Entry, bool]:
         """Keep a message, and if it is new, show it to everybody and tell other plugins."""
         conversation = self.conversation(document)
         message, new = await conversation.add(
@@ -178,7 +177,7 @@ class Chat(Plugin):
         if message.author.id != session.user.id:
             raise Refused("Only who wrote a message can change it.")
         if text is None:
-            changed = Message(message.id, message.author, message.time, message.key, deleted=True)
+            changed = Entry(message.id, message.author, message.time, message.key, deleted=True)
         else:
             text = self.admit(session, text)
             mentions = await self.mentions(document, text)

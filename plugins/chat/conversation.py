@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from collab import User, Violation
 from collab.plugins.tables import Tables
 
-from .wire import Mention, Message
+from .wire import Entry, Mention
 
 PAGE = 50
 """Messages that are handed out at once."""
@@ -90,7 +90,7 @@ class Conversation:
 
     async def add(
         self, author: User, text: str, mentions: list[Mention], key: str, time: float
-    ) -> tuple[Message, bool]:
+    ) -> tuple[Entry, bool]:
         """Keep a message; False with the one that is there, when this one came before."""
         row = {
             "of": self._document,
@@ -114,12 +114,12 @@ class Conversation:
             raise Violation(f"There is no document {self._document} any more.")
         return found[0], new
 
-    async def get(self, id: int) -> Message | None:
+    async def get(self, id: int) -> Entry | None:
         """The message of that number."""
         found = await self._read(_ONE, number=id)
         return found[0] if found else None
 
-    async def replace(self, message: Message) -> None:
+    async def replace(self, message: Entry) -> None:
         """Keep what may change of a message: its text and mentions, or that it is deleted."""
         row = {
             "of": self._document,
@@ -131,9 +131,9 @@ class Conversation:
         }
         await self._tables.write((_CHANGE, [row]))
 
-    async def before(self, id: int = 2**53) -> tuple[list[Message], bool]:
+    async def before(self, id: int = 2**53) -> tuple[list[Entry], bool]:
         """The messages before ``id``, oldest first, the newest of them; are there earlier ones?"""
-        found: list[Message] = []
+        found: list[Entry] = []
         size = 0
         for message in await self._read(_BEFORE, number=id):
             size += len(msgspec.json.encode(message))
@@ -142,9 +142,9 @@ class Conversation:
             found.append(message)
         return found[::-1], False
 
-    async def all(self) -> list[Message]:
+    async def all(self) -> list[Entry]:
         """Every message, oldest first."""
-        found: list[Message] = []
+        found: list[Entry] = []
         while more := await self._read(_AFTER, number=found[-1].id if found else 0):
             found += more
         return found
@@ -153,13 +153,13 @@ class Conversation:
         """Who wrote here, as they were called then, whoever wrote last at the end."""
         return [message.author for message in reversed(await self._read(_PEOPLE))]
 
-    async def _read(self, query: sa.Select[Any], **parameters: Any) -> list[Message]:
+    async def _read(self, query: sa.Select[Any], **parameters: Any) -> list[Entry]:
         rows = await self._tables.read(query, {"of": self._document, **parameters})
         return [_message(row) for row in rows]
 
 
-def _message(row: Any) -> Message:
-    return Message(
+def _message(row: Any) -> Entry:
+    return Entry(
         id=row.id,
         author=User(row.author, row.name, row.color),
         time=row.time,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from .wire import Message
+from .wire import Entry
 
 
-def transcript(title: str, messages: Iterable[Message]) -> str:
+def transcript(title: str, messages: Iterable[Entry]) -> str:
     """All messages as plain text, with the day and time (UTC) of each."""
     return "\n".join([f"Chat about {title or 'Untitled'} (times are UTC)", *_lines(messages), ""])
 
 
-def _lines(messages: Iterable[Message]) -> Iterator[str]:
+def _lines(messages: Iterable[Entry]) -> Iterator[str]:
     day = None
     for message in messages:
         when = datetime.fromtimestamp(message.time, UTC)

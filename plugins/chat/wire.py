@@ -76,7 +76,7 @@ class Posted(Struct):
     time: float
 
 
-class Message(Struct, omit_defaults=True):
+class Entry(Struct, omit_defaults=True):
     """A message, as it is stored and as it is sent."""
 
     id: int

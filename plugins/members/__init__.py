@@ -13,15 +13,10 @@ from collab import Contribution, Plugin, Request, User, hookimpl
 from collab.plugins.access import Action
 from collab.plugins.document import Document
 from collab.plugins.routes import RouteLike
-from collab.protocol import errors
-from collab.protocol.errors import CollabError
 
 May = Literal["write", "read", "nothing"]
 STRICT: tuple[May, ...] = ("write", "read", "nothing")
 """What guests may do, the strictest at the end."""
-
-LARGEST = 1000
-"""Bytes in the body of a request at most."""
 
 COLORS = ("#c2185b", "#512da8", "#1565c0", "#00697a", "#2e7d32", "#8d5a00", "#bf360c", "#6d4c41")
 MEMBER = "member:"
@@ -120,12 +115,7 @@ class Members(Plugin):
     async def change(self, request: web.Request) -> web.Response:
         """Let an operator close a document to guests, or open it again, while people write."""
         id = await self.admitted(request)
-        if request.content_type != "application/json":
-            raise CollabError(errors.UNSUPPORTED_MEDIA_TYPE)
-        try:
-            wanted = msgspec.json.decode(await request.content.read(LARGEST), type=Guests)
-        except (ValueError, msgspec.DecodeError) as error:
-            raise CollabError(errors.BAD_REQUEST, f"The request does not fit: {error}.") from error
+        wanted = await self.body(request, Guests)
         if wanted.guests == "write":
             await self.state.delete(id)
             self.documents.pop(id, None)

@@ -112,7 +112,7 @@ async def test_close_codes(server: Server, wrong: dict[str, object], codes: set[
     document = await server.create_document()
     socket = await HandMade.upgrade(server.socket(document), hello=True)
     frame = {"opcode": TEXT, "payload": b"[]", **wrong}
-    socket.send(**frame)  # type: ignore[arg-type]
+    socket.send(**frame)
     code, _ = await patient(socket.closed())
     assert code in codes
     async with server.connect(document) as other:

@@ -85,7 +85,7 @@ class Storm:
         await session.operate(base, 1, [{"insert": "x"}])
         for _ in range(self.random.randrange(6)):
             await asyncio.sleep(0)  # another turn of the loop, another moment of the commit
-        transport = session.socket._response.connection.transport  # type: ignore[union-attr]
+        transport = session.socket._response.connection.transport
         assert transport is not None
         transport.abort()
         await session.close()
@@ -273,7 +273,7 @@ async def test_the_tripwire_is_silent_in_a_clean_run(server: Server) -> None:
             compared += 1
             return compare(checksum)
 
-        ada._replica._compare = counted  # type: ignore[method-assign]
+        ada._replica._compare = counted
         while compared < 5:
             await patient(bob.insert(0, "x"))
         assert ada.rescues == bob.rescues == []

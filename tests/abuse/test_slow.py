@@ -44,7 +44,7 @@ async def _deaf(url: str, count: int, *, chatty: Callable[[int], bool]) -> Async
             clients.append(made)
             raw: socket.socket = made.writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            made.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            made.writer.transport.pause_reading()
             if chatty(number):
                 chats.append(asyncio.create_task(_chat(made)))
         yield

@@ -57,11 +57,16 @@ def server_arguments() -> list[str]:
 
 @pytest_asyncio.fixture
 async def house(
-    browser: Browser, tmp_path: Path, server_arguments: list[str], plugins_on: set[str]
+    browser: Browser,
+    tmp_path: Path,
+    server_arguments: list[str],
+    plugins_on: set[str],
+    pytestconfig: pytest.Config,
 ) -> AsyncIterator[House]:
     """A server and a wire; at the end no page may have complained or asked another host."""
+    off = _off(plugins_on - {pytestconfig.getoption("--without")})
     async with (
-        ServerProcess(tmp_path / "data", *_off(plugins_on), *server_arguments) as server,
+        ServerProcess(tmp_path / "data", *off, *server_arguments) as server,
         Wire("127.0.0.1", server.port) as wire,
         aiohttp.ClientSession() as http,
     ):

@@ -33,6 +33,7 @@ async def sees_caret(person: Person, name: str, position: int) -> None:
     )
 
 
+@pytest.mark.bundled("cursors")
 async def test_each_sees_the_others_caret(house: House) -> None:
     document = await house.document(TEXT)
     ada, bob = await house.person(name="Ada"), await house.person(name="Bob", color="#2e7d32")
@@ -67,6 +68,7 @@ async def test_each_sees_the_others_caret(house: House) -> None:
     await ada.page.wait_for_selector(".cm-remoteCaret", state="detached")
 
 
+@pytest.mark.bundled("cursors")
 async def test_a_typists_caret_moves_along_before_it_is_told(house: House) -> None:
     document = await house.document("abc")
     ada, bob = await house.person(name="Ada"), await house.person(name="Bob")
@@ -87,6 +89,7 @@ async def test_a_typists_caret_moves_along_before_it_is_told(house: House) -> No
     await sees_caret(ada, "Bob", 6)
 
 
+@pytest.mark.bundled("cursors", "presence")
 async def test_people_are_shown_and_may_change_their_name(house: House) -> None:
     document = await house.document(TEXT)
     ada, bob = await house.person(name="Ada Lovelace"), await house.person(name="Bob")
@@ -121,6 +124,7 @@ async def sees_at(person: Person, position: int) -> None:
     )
 
 
+@pytest.mark.bundled("cursors", "presence")
 async def test_one_goes_where_somebody_writes_and_follows_them(house: House) -> None:
     lines = "".join(f"Line {number}\n" for number in range(600))
     document = await house.document(lines)
@@ -203,7 +207,8 @@ async def test_the_title_is_live(house: House) -> None:
 
 
 def test_the_colours_offered_are_the_servers() -> None:
-    source = (Path(collab.__file__).parent / "static" / "colors.js").read_text(encoding="utf-8")
+    colors = Path(collab.__file__).parent / "static" / "ui" / "colors.js"
+    source = colors.read_text(encoding="utf-8")
     offered = re.search(r"PALETTE = \[(.*?)\]", source, re.DOTALL)
     assert offered
     assert json.loads(f"[{offered[1].strip().rstrip(',')}]") == list(PALETTE)

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from tests.browser.people import House
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.bundled("members")]
 
 
 @pytest.fixture

@@ -241,6 +241,40 @@ async def test_the_text_and_its_changes(house: House) -> None:
     await ada.sees(">> The quick brown fox.\n")
 
 
+async def test_what_the_server_told_is_drawn_when_its_revision_is_here(house: House) -> None:
+    ada = await arrive(house)
+    bob = await house.person(name="Bob")
+    await bob.open(ada.page.url.rsplit("/", 1)[1])
+    page, marked = ada.page, ada.page.locator(".told")
+    await page.evaluate(
+        """() => {
+          const { editor } = collab;
+          globalThis.now = editor.toServer(0).revision;
+          const word = { class: "told" };
+          globalThis.drawn = editor.decorate([{ ...word, from: 4, to: 9 }], now);
+          drawn.update([{ ...word, from: 6, to: 11 }], now + 1);
+          globalThis.never = editor.decorate([{ class: "never", line: 0 }], now + 1);
+          never.remove();
+          never.update([{ class: "never", line: 0 }], now + 2);
+        }"""
+    )
+    # The newer list waits for its revision; what was drawn stays until then.
+    await expect(marked).to_have_text("quick")
+    await bob.put_caret(0)
+    await bob.type("A")
+    await ada.sees("AThe quick brown fox.\n")
+    await expect(marked).to_have_text("uick ")
+    # What is told for a revision before moves along with what came after.
+    lines = [{"class": "told", "line": 0}, {"class": "told", "from": 4, "to": 9}]
+    await page.evaluate("(list) => drawn.update(list, now)", lines)
+    await expect(page.locator("span.told")).to_have_text("quick")
+    await expect(page.locator(".cm-line.told")).to_have_count(1)
+    # A revision that is long past can't be followed, and what is there stays.
+    await page.evaluate("drawn.update([{ class: 'never', from: 0, to: 3 }], -1)")
+    await expect(page.locator("span.told")).to_have_text("quick")
+    assert await page.locator(".never").count() == 0
+
+
 async def test_several_edits_are_one_operation_and_one_step(house: House) -> None:
     ada = await arrive(house)
     document = ada.page.url.rsplit("/", 1)[1]

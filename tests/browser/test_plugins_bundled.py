@@ -55,6 +55,7 @@ def badge(person: Person, title: str) -> Locator:
     return person.page.locator(f'#toolbar button[title="{title}"] .badge')
 
 
+@pytest.mark.bundled("wordcount")
 async def test_words_are_counted(house: House) -> None:
     document, ada, bob = await two(house, "One two")
     foot = ada.page.locator("#foot")
@@ -67,6 +68,7 @@ async def test_words_are_counted(house: House) -> None:
     await house.everybody_sees_the_same(document)
 
 
+@pytest.mark.bundled("chat")
 async def test_people_chat(house: House) -> None:
     document, ada, bob = await two(house)
     chat = await panel(ada, "Chat")
@@ -114,6 +116,7 @@ async def test_people_chat(house: House) -> None:
     assert await house.everybody_sees_the_same(document) == TEXT
 
 
+@pytest.mark.bundled("comments")
 async def test_people_comment_on_the_text(house: House) -> None:
     document, ada, bob = await two(house)
     at = TEXT.index("Thursday")
@@ -162,6 +165,7 @@ async def test_people_comment_on_the_text(house: House) -> None:
     await house.everybody_sees_the_same(document)
 
 
+@pytest.mark.bundled("history")
 async def test_the_history_shows_every_revision_and_restores(house: House) -> None:
     document, ada, bob = await two(house)
     await bob.put_caret(len(TEXT))
@@ -191,6 +195,7 @@ async def test_the_history_shows_every_revision_and_restores(house: House) -> No
     await house.everybody_sees_the_same(document)
 
 
+@pytest.mark.bundled("authorship")
 async def test_the_text_in_its_authors_colours(house: House) -> None:
     document, ada, bob = await two(house)
     await bob.put_caret(len(TEXT))
@@ -209,6 +214,7 @@ async def test_the_text_in_its_authors_colours(house: House) -> None:
     await house.everybody_sees_the_same(document)
 
 
+@pytest.mark.bundled("markdown")
 async def test_markdown_is_rendered_beside_the_text(house: House) -> None:
     document, ada, bob = await two(house)
     preview = await panel(ada, "Preview")
@@ -221,6 +227,7 @@ async def test_markdown_is_rendered_beside_the_text(house: House) -> None:
     await house.everybody_sees_the_same(document)
 
 
+@pytest.mark.bundled("formats")
 async def test_a_document_is_downloaded(house: House) -> None:
     _, ada, _ = await two(house)
     await ada.page.get_by_role("button", name="Files").click()
@@ -233,6 +240,7 @@ async def test_a_document_is_downloaded(house: House) -> None:
     assert path.read_text(encoding="utf-8").startswith("# Autumn planning")
 
 
+@pytest.mark.bundled("authorship", "chat", "comments", "history", "markdown")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1280, 800), (390, 780)], ids=["wide", "phone"])
 async def test_how_it_looks(house: House, scheme: Scheme, size: tuple[int, int]) -> None:

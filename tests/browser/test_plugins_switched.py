@@ -173,6 +173,7 @@ async def test_a_plugin_of_several_files_after_the_server_began_to_count_anew(
         await ada.page.evaluate("picture = ''")
 
 
+@pytest.mark.bundled("cursors", "presence")
 async def test_a_bundled_plugin_goes_with_all_it_shows(house: House) -> None:
     document = await house.document("The text. ")
     ada, bob = await house.person(name="Ada"), await house.person(name="Bob")

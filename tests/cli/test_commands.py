@@ -17,6 +17,7 @@ from collab.cli.failure import Exit
 from collab.cli.library import Entry
 from collab.cli.lock import locked
 from collab.cli.transfer import file_name
+from tests.plugins.fake import write_plugin
 
 
 class Shell:
@@ -137,6 +138,7 @@ def test_what_is_imported_is_exported_again(collab: Shell, tmp_path: Path) -> No
     assert len(list(Path("some").glob("*.json"))) == 2
 
 
+@pytest.mark.bundled("formats", "markdown")
 def test_a_type_that_a_plugin_brings_and_how_its_files_are_called(collab: Shell) -> None:
     Path("notes.md").write_text("# One\n\ntwo\n")
     one = collab.ok("import", "--type", "markdown", "notes.md").split()[0]
@@ -269,9 +271,10 @@ def test_plugins_are_listed(collab: Shell) -> None:
     folder = Path("mine") / "broken"
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text("raise RuntimeError('oh')\n")
+    write_plugin(Path("mine"), "good", "class Good(Plugin): ...\n")
     out = collab.ok("plugins", "list", "--plugins-off", "cursors", "--plugins-dir", "mine")
     states = {line.split()[0]: line.split()[1] for line in out.splitlines()}
-    assert states["presence"] == "on"
+    assert states["good"] == "on"
     assert states["cursors"] == "off"
     assert states["broken"] == "problem"
     shown = [json.loads(line) for line in collab.ok("plugins", "list", "--json").splitlines()]

@@ -100,7 +100,7 @@ def test_a_new_package_can_be_installed_and_its_test_passes(
     collab: Shell, tmp_path: Path
 ) -> None:
     out = collab.ok("plugins", "new", "word_alarm", "--package")
-    assert "pip install -e collab-word-alarm" in out
+    assert 'pip install -e "collab-word-alarm[test]"' in out
     folder = tmp_path / "collab-word-alarm"
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*")) == [
         "README.md",
@@ -133,6 +133,7 @@ def test_a_new_package_can_be_installed_and_its_test_passes(
     assert "bundled" in collab.err
 
 
+@pytest.mark.bundled("chat", "presence")
 def test_a_plugin_is_shown_with_its_settings_and_what_it_brings(collab: Shell, tour: str) -> None:
     shown = collab.ok("plugins", "show", "presence")
     assert "presence: Show who has the document open." in shown
@@ -141,6 +142,7 @@ def test_a_plugin_is_shown_with_its_settings_and_what_it_brings(collab: Shell, t
     assert "default 300.0" in shown and "session_joined: Somebody opened a document" in shown
     shown = collab.ok("plugins", "show", "tour", "--plugins-dir", tour)
     assert "collab longest: print lengths" in shown
+    assert "  commands: Add commands to the command line: `collab NAME …`.\n" in shown
     assert "shout: Capitals (.caps)" in shown and "whisper: Small letters (.txt)" in shown
     assert "Migrations" not in shown
     shown = collab.ok("plugins", "show", "chat")
@@ -148,6 +150,8 @@ def test_a_plugin_is_shown_with_its_settings_and_what_it_brings(collab: Shell, t
     assert f"Migrations of its own tables\n  {step}\n" in shown
     assert collab("plugins", "show", "nobody") == Exit.MISSING
     assert "presence" in collab.err
+    write_plugin(Path("mine"), "page", "class Page(Plugin):\n    '''For browsers only.'''\n")
+    assert "Hooks" not in collab.ok("plugins", "show", "page", "--plugins-dir", "mine")
     assert collab("plugins", "show", "presence", "--plugins-off", "presence") == Exit.FAILED
 
 
@@ -208,9 +212,9 @@ def test_safe_mode_loads_what_is_named_and_nothing_else(
     assert _load(make_parser().parse_args(["serve"])).settings.plugins_on == ("*",)
 
 
-def test_every_bundled_plugin_can_be_shown(collab: Shell) -> None:
-    for name in BUNDLED:
-        assert f"{name}: " in collab.ok("plugins", "show", name)
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_bundled_plugin_can_be_shown(collab: Shell, name: str) -> None:
+    assert f"{name}: " in collab.ok("plugins", "show", name)
 
 
 def test_secrets_of_a_plugin_are_not_shown(collab: Shell) -> None:
@@ -278,6 +282,14 @@ async def test_plugins_of_a_running_server_are_switched(
         monkeypatch.delenv("COLLAB_TOKEN")
         assert await run("off", "tour") == Exit.FAILED
         assert "You may not do that. Say who you are with a token" in collab.err
+        rules = "class Rules(Plugin):\n    @hookimpl\n    def authorize(self): 1 / 0\n"
+        write_plugin(tmp_path / "mine", "rules", rules)
+        assert await run("on", "rules", "--token", token) == Exit.DONE
+        assert await run("off", "rules", "--token", token) == Exit.FAILED
+        assert collab.err == (
+            "collab: The plugin rules decides about that, and does not answer now. When that"
+            " lasts, start the server with --plugins-off rules.\n"
+        )
         assert "tour" in manager.loaded
     assert collab("plugins", "off", "tour") == Exit.USAGE
     assert "--url" in collab.err

@@ -19,6 +19,8 @@ from collab.cli.failure import Exit
 from collab.cli.serve import WARNING
 
 ROOT = Path(__file__).parents[2]
+KEPT = ("PATH", "COLLAB_PLUGINS_OFF")
+"""Of the tests' own variables. `pytest --without` sets the last one."""
 
 
 Process = asyncio.subprocess.Process
@@ -35,7 +37,10 @@ class Server:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "collab", *words,
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
+            env={
+                **{name: os.environ[name] for name in KEPT if name in os.environ},
+                "PYTHONPATH": str(ROOT), **environment,
+            },
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         self.processes.append(process)

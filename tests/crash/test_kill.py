@@ -40,7 +40,7 @@ async def _kill_again_and_again(
         for _ in range(kills):
             # A moment that nobody chose: after some hundred further operations.
             target = len(witness.seen) + random.randrange(20, 600)
-            await witness.until(lambda target=target: len(witness.seen) >= target)  # type: ignore[misc]
+            await witness.until(lambda target=target: len(witness.seen) >= target)
             await server.kill()
             await server.start()
             told = witness.so_far()

@@ -44,7 +44,7 @@ async def test_three_hundred_clients_and_five_that_never_read(tmp_path: Path) ->
         for made in deaf:
             raw: socket.socket = made.writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            made.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            made.writer.transport.pause_reading()
             stack.callback(made.close)
         listeners = [
             asyncio.create_task(_listen(await RawSession.open(http, url))) for _ in range(NORMAL)

@@ -169,4 +169,4 @@ async def gather_log(url: str, http: aiohttp.ClientSession, document: str) -> li
 
 async def create(url: str, http: aiohttp.ClientSession) -> str:
     """Make an empty document; returns its id."""
-    return await Server(url, None, http).create_document()  # type: ignore[arg-type]
+    return await Server(url, None, http).create_document()

@@ -117,11 +117,11 @@ def test_builders_ignore_nothing_and_refuse_nonsense() -> None:
     assert Delta().insert("").retain(0).delete(0).insert("", {"b": 1}).empty
     for wrong in (True, 1.0, "1", 2**31, None):
         with pytest.raises(InvalidOperation):
-            Delta().retain(wrong)  # type: ignore[arg-type]  # that is the point
+            Delta().retain(wrong)  # that is the point
         with pytest.raises(InvalidOperation):
-            Delta().delete(wrong)  # type: ignore[arg-type]  # that is the point
+            Delta().delete(wrong)  # that is the point
     with pytest.raises(InvalidOperation):
-        Delta().insert(5)  # type: ignore[arg-type]  # that is the point
+        Delta().insert(5)  # that is the point
     with pytest.raises(InvalidOperation):
         Delta().insert("\ud800")
     builders: list[Any] = [Delta().insert, Delta().retain]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from collab.protocol.settings import Settings
 from collab.testing.server import serve
+from collab.web.keys import PLUGINS
 from tests.plugins.fake import write_plugin
 
 
@@ -48,3 +49,51 @@ async def test_a_route_asks_who_may_do_what(tmp_path: Path) -> None:
                 answer = await response.json()
                 assert response.status == status, answer
                 assert said == (answer if status == 200 else answer["error"]["code"])
+
+
+async def test_a_route_says_what_is_wrong_with_a_body(tmp_path: Path) -> None:
+    """What anybody can send is answered, and is no failure of the plugin's."""
+    write_plugin(
+        tmp_path / "plugins",
+        "taking",
+        """
+        from msgspec import Struct
+
+        class Item(Struct):
+            title: str
+
+        class Taking(Plugin):
+            @hookimpl
+            def routes(self):
+                return [("POST", "/items", self.take)]
+
+            async def take(self, request):
+                from aiohttp import web
+
+                (item,) = await self.body(request, list[Item])
+                if not item.title:
+                    raise web.HTTPConflict(text="An item has a title.")
+                return web.json_response(item.title)
+        """,
+    )
+    settings = Settings(data_dir=tmp_path / "data", plugins_dir=tmp_path / "plugins")
+    async with serve(settings) as server:
+        url = f"{server.url}/plugins/taking/api/items"
+        for body, status, said in (
+            (b'[{"title": "\xc3\xa9"}]', 200, "é"),
+            (b'[{"title": 1}]', 400, "bad_request"),
+            (b"[{", 400, "bad_json"),
+            (b'[{"title": "\xff"}]', 400, "bad_json"),
+            (b"", 400, "bad_json"),
+        ):
+            json = {"Content-Type": "application/json"}
+            async with server.http.post(url, data=body, headers=json) as response:
+                answer = await response.json()
+                assert response.status == status, answer
+                assert said == (answer if status == 200 else answer["error"]["code"])
+        async with server.http.post(url, data="[]") as response:
+            assert response.status == 415
+        async with server.http.post(url, json=[{"title": ""}]) as response:
+            assert response.status == 409
+            assert (await response.json())["error"]["message"] == "An item has a title."
+        assert server.app[PLUGINS].health()["taking"].failures == 0

@@ -289,6 +289,7 @@ def post(document: Document, text: str) -> None:
     document.send("chat", {"kind": "post", "key": secrets.token_hex(4), "text": text})
 
 
+@pytest.mark.bundled("chat")
 async def test_it_answers_in_the_chat(tmp_path: Path) -> None:
     async with serve(talkative(tmp_path)) as server:
         bot_of(server)
@@ -309,6 +310,7 @@ async def test_it_answers_in_the_chat(tmp_path: Path) -> None:
             assert one.text == "one two"
 
 
+@pytest.mark.bundled("chat")
 async def test_a_reminder_of_the_chat_comes_in_the_chat(tmp_path: Path) -> None:
     clock = Clock()
     async with serve(talkative(tmp_path)) as server:
@@ -330,6 +332,7 @@ async def test_a_reminder_of_the_chat_comes_in_the_chat(tmp_path: Path) -> None:
         assert bot.reminders == await bot.state.list() == {}
 
 
+@pytest.mark.bundled("chat")
 async def test_it_does_not_answer_its_like(tmp_path: Path) -> None:
     """Two bots that ask each other without end would be no joy."""
     parrot = """

@@ -10,7 +10,7 @@ from collab.plugins.chat.conversation import KNOWN, PAGE, Conversation, messages
 from collab.plugins.chat.mentions import MOST, find
 from collab.plugins.chat.texts import Unfit, clean
 from collab.plugins.chat.transcript import transcript
-from collab.plugins.chat.wire import Mention, Message
+from collab.plugins.chat.wire import Entry, Mention
 
 from collab import Violation
 from collab.plugins import BUNDLED
@@ -94,7 +94,7 @@ async def store() -> MemoryStore:
     return store
 
 
-async def add(conversation: Conversation, number: int, author: User = ADA) -> Message:
+async def add(conversation: Conversation, number: int, author: User = ADA) -> Entry:
     message, _ = await conversation.add(author, f"text {number}", [], f"key {number}", number)
     return message
 
@@ -140,7 +140,7 @@ async def test_a_message_is_replaced_wherever_it_is(store: MemoryStore) -> None:
     for number in range(1, 3 * PAGE):
         await add(one, number)
     for id in (1, PAGE, 3 * PAGE - 1):
-        await one.replace(Message(id, ADA, 0.0, "k", deleted=True))
+        await one.replace(Entry(id, ADA, 0.0, "k", deleted=True))
     again = await conversation(store)
     assert [message.id for message in await again.all() if message.deleted] == [
         1, PAGE, 3 * PAGE - 1,
@@ -197,9 +197,9 @@ def test_a_transcript_has_days_and_hours() -> None:
     text = transcript(
         "Plans",
         [
-            Message(1, ADA, 0.0, "k", "one\ntwo", edited=1.0),
-            Message(2, BOB, 86_400.0 + 3600, "k", "three", edited=1.0),
-            Message(3, BOB, 86_400.0 + 3660, "k", deleted=True),
+            Entry(1, ADA, 0.0, "k", "one\ntwo", edited=1.0),
+            Entry(2, BOB, 86_400.0 + 3600, "k", "three", edited=1.0),
+            Entry(3, BOB, 86_400.0 + 3660, "k", deleted=True),
         ],
     )
     assert text == (

@@ -39,7 +39,7 @@ def test_quotations_count_as_browsers_do_and_are_short() -> None:
 
 def thread(*texts: str, **more: object) -> Thread:
     comments = [Comment(number, ADA, 0.0, "k", text) for number, text in enumerate(texts, 1)]
-    return Thread("quote\nof it", 0, comments, **more)  # type: ignore[arg-type] # the test's own
+    return Thread("quote\nof it", 0, comments, **more)  # the test's own
 
 
 def test_a_text_is_annotated_behind_each_place() -> None:
@@ -123,7 +123,7 @@ def test_ranges_that_nobody_could_move_along_are_named() -> None:
     away, back = Delta().retain(4).delete(3), Delta().retain(4).insert("fox")
     steps = [_Step(4, away), _Step(5, back), _Step(6, away)]
     now = {"a": Range(4, 7, None), "b": Range(0, 2, None), "c": Range(1, 1, None)}
-    empty, strayed = returning.follow(5, now, steps)  # type: ignore[arg-type] # enough of one
+    empty, strayed = returning.follow(5, now, steps)  # enough of one
     assert (set(empty), strayed) == ({"c"}, {"a"})
     assert returning.since(5) == 5
     assert returning.follow(5, now, [])[1] == set()

@@ -29,6 +29,7 @@ def problem(manager: PluginManager, name: str) -> str:
     return found.sentence
 
 
+@pytest.mark.bundled(*BUNDLED)
 def test_the_bundled_plugins_are_found_without_being_asked_for() -> None:
     manager = make_manager(None, off=())
     assert list(manager.plugins) == list(BUNDLED)
@@ -158,6 +159,7 @@ def test_a_plugin_may_have_the_name_of_a_module_of_ours(tmp_path: Path) -> None:
     assert manager.PluginManager is PluginManager
 
 
+@pytest.mark.bundled("presence")
 def test_an_operators_plugin_takes_the_place_of_a_bundled_one(tmp_path: Path) -> None:
     write_plugin(tmp_path, "presence", GOOD)
     manager = make_manager(tmp_path, off=())
@@ -165,11 +167,13 @@ def test_an_operators_plugin_takes_the_place_of_a_bundled_one(tmp_path: Path) ->
     assert manager.problems == []
 
 
+@pytest.mark.bundled("presence")
 def test_the_name_of_a_plugin_that_is_there_is_taken() -> None:
     manager = _installed(EntryPoint("presence", "installed_example", "collab.plugins"))
     assert "the name is taken by" in problem(manager, "presence")
 
 
+@pytest.mark.bundled("presence")
 def test_only_what_is_wanted_is_loaded(tmp_path: Path) -> None:
     write_plugin(tmp_path, "good", GOOD)
     write_plugin(tmp_path, "other", "1 / 0")
@@ -219,7 +223,7 @@ def test_switching_off_what_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def _installed(*points: EntryPoint) -> PluginManager:
-    on = ("presence", *(point.name for point in points))
+    on = tuple(point.name for point in points)
     manager = PluginManager(Settings(plugins_on=on), installed=points)
     manager.load()
     return manager
@@ -237,7 +241,7 @@ def test_installed_packages_bring_plugins(
         EntryPoint("wrong", "installed_example:hookimpl", group),
         EntryPoint("missing", "installed_nothing", group),
     )
-    assert list(manager.plugins) == ["example", "other", "presence"]
+    assert list(manager.plugins) == ["example", "other"]
     assert manager.static_folder("example") == package / "static"
     assert "is not a subclass of collab.Plugin" in problem(manager, "wrong")
     assert "can't be imported" in problem(manager, "missing")

@@ -45,16 +45,18 @@ def folder(tmp_path: Path) -> Path:
 
 def load(folder: Path, **settings: Any) -> PluginManager:
     manager = make_manager(folder / "my-plugins", **settings)
-    assert sorted(manager.plugins) == [
-        "bookmark", "hello", "highlights", "reactions", "shortlines", "tour", "wordcount",
-    ]
     assert manager.problems == []
     return manager
 
 
+@pytest.mark.bundled("wordcount")  # whose place the page's own one takes
 async def test_the_word_count_counts(folder: Path) -> None:
     manager = load(folder)
-    assert [half.name for half in manager.browser_halves()] == ["hello", "wordcount"]
+    assert sorted(manager.plugins) == [
+        "bookmark", "hello", "highlights", "reactions", "shortlines", "tour", "wordcount",
+    ]
+    halves = [half.name for half in manager.browser_halves()]
+    assert halves == ["hello", "highlights", "wordcount"]
     room = FakeRoom(manager, "one two")
     session = room.join("1")
     await manager.told()
@@ -136,7 +138,8 @@ async def test_the_highlights_survive_and_the_tour_leads_everywhere(folder: Path
                 welcome.send("highlights", {"start": 6, "end": 8, "revision": 9})
                 welcome.send("highlights", {"start": 6, "end": 14, "revision": 0})
                 async for message in marked:
-                    if {"text": "anything", "by": welcome.user.name} in message["marked"]:
+                    told = {"start": 6, "end": 14, "by": welcome.user.name}
+                    if told in message["marked"]:
                         break
             for type in ("text", "log"):
                 id = await server.create_document("Draft", None, type)
@@ -175,6 +178,26 @@ async def test_the_command_prints_what_is_long_enough(
     assert capsys.readouterr().out == "4 long\n"
     assert await asyncio.to_thread(main, ["longest", "--least", "5", *where]) == 0
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed.")
+def test_the_highlights_are_sent_and_drawn_at_the_servers_positions(folder: Path) -> None:
+    script = """
+      import activate from "./my-plugins/highlights/static/highlights.js";
+      const selections = [null, { revision: 3, anchor: 14, head: 6 }];
+      activate({
+        editor: {
+          decorate: () => ({
+            update: ([mark], revision) => console.log(mark.from, mark.to, revision),
+          }),
+          selectionForServer: () => selections.shift(),
+        },
+        ui: { addToolbarButton: ({ onClick }) => { onClick(); onClick(); } },
+        send: ({ start, end, revision }) => console.log(start, end, revision),
+        onMessage: (told) => told({ marked: [{ start: 6, end: 14, by: "Ada" }], revision: 5 }),
+      });
+    """
+    assert run_node(folder, script) == "6 14 5\n6 14 3\n"
 
 
 def run_node(folder: Path, script: str) -> str:

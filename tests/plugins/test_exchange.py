@@ -200,7 +200,7 @@ def test_a_format_is_checked_when_it_is_made(name: str, extension: str, media: s
     with pytest.raises(ValueError, match=r"can't be|no media type"):
         Format(name, "Title", extension, media, _convert)
     with pytest.raises(ValueError, match="can't be a command's name"):
-        Command("No Name", "", _convert)  # type: ignore[arg-type]  # only the name matters
+        Command("No Name", "", _convert)  # only the name matters
 
 
 async def test_a_plugin_brings_a_type_of_document(tmp_path: Path) -> None:

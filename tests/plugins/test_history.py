@@ -245,6 +245,7 @@ def test_rich_text_is_compared_too() -> None:
     assert plain(old) == f"ab{OBJECT}\n"
 
 
+@pytest.mark.bundled("authorship", "markdown")
 async def test_who_may_not_read_sees_nothing_and_who_may_not_write_changes_nothing(
     tmp_path: Path,
 ) -> None:

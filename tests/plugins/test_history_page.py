@@ -152,6 +152,7 @@ async def test_it_fits_on_a_phone(house: House, scheme: str) -> None:
     await ada.screenshot(f"history-{scheme}")
 
 
+@pytest.mark.bundled("authorship", "formats", "markdown")
 async def test_everything_goes_when_the_plugins_are_switched_off(
     browser: Browser, tmp_path: Path
 ) -> None:

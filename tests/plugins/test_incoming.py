@@ -49,6 +49,18 @@ async def test_the_plugin_is_handed_what_it_declares(tmp_path: Path) -> None:
     assert refused(ada) == []
 
 
+async def test_the_keys_of_an_object_are_what_they_are_declared_as(tmp_path: Path) -> None:
+    declared = "class Marks(Struct):\n    marks: dict[int, str]\n\nclass It(Plugin):"
+    source = IT.replace("class It(Plugin):", declared)
+    write_plugin(tmp_path, "it", source.replace("Say | Stop", "Marks"))
+    manager = make_manager(tmp_path)
+    room = FakeRoom(manager)
+    room.say(room.join("1"), "it", {"marks": {"7": "seven"}})
+    await manager.told()
+    (heard,) = the(manager, "it").heard
+    assert heard.marks == {7: "seven"}
+
+
 @pytest.mark.parametrize(
     ("data", "problem"),
     [

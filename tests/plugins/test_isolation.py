@@ -74,7 +74,9 @@ async def live(manager: PluginManager) -> FakeSession:
 
 
 @pytest.mark.parametrize("how", ["def", "async def"])
-@pytest.mark.parametrize("what", ["raise RuntimeError('no')", "raise SystemExit(1)"])
+@pytest.mark.parametrize(
+    "what", ["raise RuntimeError('no')", "raise SystemExit(1)", "raise asyncio.CancelledError"]
+)
 async def test_raises_in_every_hook(
     tmp_path: Path, what: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -211,12 +213,47 @@ async def test_a_call_that_was_cut_off_and_ends_in_time_is_followed_by_the_next(
     assert manager.health()["bad"].failures == 2
 
 
-async def test_a_hook_that_cancels_itself_has_failed(tmp_path: Path) -> None:
-    misbehaving(tmp_path, "raise asyncio.CancelledError", ["operation_committed"])
+@pytest.mark.parametrize("how", ["def", "async def"])
+@pytest.mark.parametrize("hook", ["operation_committed", "before_operation"])
+async def test_a_hook_that_cancels_itself_has_failed(
+    tmp_path: Path, hook: str, how: str
+) -> None:
+    misbehaving(tmp_path, "raise asyncio.CancelledError", [hook], how)
     manager = make_manager(tmp_path)
     await live(manager)
     assert manager.health()["bad"].failures == 5
-    assert "cancelled itself" in str(manager.health()["bad"].last_error)
+    assert "cancelled" in str(manager.health()["bad"].last_error).lower()
+
+
+async def test_a_call_that_cancels_its_own_task_takes_no_other_with_it(tmp_path: Path) -> None:
+    write_plugin(
+        tmp_path,
+        "bad",
+        """
+        import asyncio
+
+        class Bad(Plugin):
+            def __init__(self):
+                self.seen = []
+
+            @hookimpl
+            async def operation_committed(self, operation):
+                await asyncio.sleep(0)
+                if operation.revision % 2:
+                    asyncio.current_task().cancel()
+                await asyncio.sleep(0)
+                self.seen.append(operation.revision)
+        """,
+    )
+    manager = make_manager(tmp_path)
+    room = FakeRoom(manager)
+    room.commit(*[Delta().insert("a") for _ in range(4)])
+    await manager.told()
+    assert the(manager, "bad").seen == [2, 4]
+    health = manager.health()["bad"]
+    assert (health.failures, health.waiting, health.state) == (2, 0, "closed")
+    assert "cancelled its own task" in str(health.last_error)
+    await manager.stop()
 
 
 async def test_a_slow_plugin_delays_neither_the_writer_nor_another_plugin(tmp_path: Path) -> None:
@@ -317,6 +354,42 @@ async def test_many_calls_at_once_leave_the_event_loop_its_turns(
     assert len(seen) < 20
     await manager.told()
     assert seen == list(range(1, 101))
+
+
+async def test_calls_that_make_more_calls_leave_the_event_loop_its_turns(tmp_path: Path) -> None:
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 0.01  # each call takes more than its share of a turn
+        return now
+
+    write_plugin(
+        tmp_path,
+        "echo",
+        """
+        class Echo(Plugin):
+            def __init__(self):
+                self.seen = []
+
+            @hookimpl
+            def operation_committed(self, operation):
+                self.seen.append(operation.revision)
+                if operation.revision <= 10:
+                    self.again()
+        """,
+    )
+    manager = make_manager(tmp_path, clock=clock)
+    room = FakeRoom(manager)
+    seen = the(manager, "echo").seen
+    the(manager, "echo").again = lambda: room.commit(Delta().insert("b"))
+    room.commit(*[Delta().insert("a") for _ in range(20)])
+    while len(seen) < 30:
+        before = len(seen)
+        await asyncio.sleep(0)
+        assert len(seen) <= before + 1
+    await manager.told()
+    assert seen == list(range(1, 31))
 
 
 async def test_a_plugin_that_blocks_the_loop_is_named(
@@ -558,3 +631,19 @@ async def test_an_answer_that_is_no_edit_is_the_plugin_s_failure(
     await room.submit(None, Delta().insert("a"))
     assert room.content.text() == "a"
     assert manager.health()["wrong"].failures == 1
+
+
+async def test_a_browser_half_that_fails_is_told_and_judged_by_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_plugin(tmp_path, "bad", WITNESS)
+    manager = make_manager(tmp_path)
+    session = FakeRoom(manager).join("s1")
+    for _ in range(100):
+        manager.observer.browser_failed(session, "bad", "TypeError: x\n  at bad.js:1" + "!" * 1000)
+    manager.observer.browser_failed(session, "nobody", "TypeError")
+    health = manager.health()["bad"]
+    assert (health.browser_failures, health.failures, health.state) == (100, 0, "closed")
+    assert health.last_browser_error is not None and len(health.last_browser_error) == 500
+    told = [line for line in caplog.messages if "in the browser of ada ('Ada Lovelace')" in line]
+    assert len(told) == 1 and "TypeError: x at bad.js:1" in told[0]

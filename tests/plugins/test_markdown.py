@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from collab.client import connect
 from collab.protocol.settings import Settings
@@ -88,6 +89,7 @@ async def test_a_document_that_is_not_there_has_no_preview(server: Server) -> No
     assert answer["error"]["code"] == "no_document"
 
 
+@pytest.mark.bundled("formats")
 async def test_its_type_is_text_by_another_name(server: Server) -> None:
     async with server.http.get(f"{server.url}/api/types") as response:
         types = {one.pop("name"): one for one in (await response.json())["types"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,13 @@ async def test_an_operator_closes_a_document_to_guests_while_they_write(tmp_path
             assert guest.permissions == {"read"} and guest.text == "zero one"
 
 
+async def in_parts(server: Server) -> AsyncIterator[bytes]:
+    """A body whose parts reach the server one after the other."""
+    for part in (b'{"guests": ', b'"write"}'):
+        yield part
+        assert await status(server, "GET", "/") == 200
+
+
 async def test_what_holds_everywhere_holds_in_a_document_too(tmp_path: Path) -> None:
     chosen = settings(tmp_path, header="X-Remote-User", guests="read", operators=["Ada"])
     async with serve(chosen) as server:
@@ -133,6 +141,8 @@ async def test_what_holds_everywhere_holds_in_a_document_too(tmp_path: Path) -> 
             how = {"data": body, "headers": {**ADA, "Content-Type": "application/json"}}
             assert await status(server, "PUT", CLOSE + id, **how) == 400
         assert await status(server, "PUT", CLOSE + id, data="{}", headers=ADA) == 415
+        how = {"data": in_parts(server), "headers": {**ADA, "Content-Type": "application/json"}}
+        assert await status(server, "PUT", CLOSE + id, **how) == 200
         assert await status(server, "GET", CLOSE + "none", headers=ADA) == 404
         # An operator at the server's own machine is a guest, and does not lock themselves out.
         for wanted in ("nothing", "write"):

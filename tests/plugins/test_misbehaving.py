@@ -25,6 +25,15 @@ BOUNDS = Bounds(
 )
 """So that what takes a minute takes a moment."""
 
+GOOD = """
+class Good(Plugin):
+    seen = 0
+
+    @hookimpl
+    async def operation_committed(self):
+        self.seen += 1
+"""
+
 TELLS = [name for name, hook in HOOKS.items() if hook.kind != "collected" and not hook.closed]
 
 BEHAVIOUR = {
@@ -72,9 +81,10 @@ async def server(
 ) -> AsyncIterator[Server]:
     hooks = TELLS if what in ("raises", "never returns") else ["operation_committed"]
     write_plugin(tmp_path / "plugins", "bad", source(what, hooks))
+    write_plugin(tmp_path / "plugins", "good", GOOD)
     monkeypatch.setattr(collab.web.app, "PluginManager", partial(PluginManager, bounds=BOUNDS))
     settings = Settings(
-        data_dir=tmp_path / "data", plugins_dir=tmp_path / "plugins", plugins_on=("bad", "presence")
+        data_dir=tmp_path / "data", plugins_dir=tmp_path / "plugins", plugins_on=("bad", "good")
     )
     async with serve(settings) as running:
         yield running
@@ -133,4 +143,5 @@ async def test_documents_stay_editable_and_it_is_left_alone_until_it_behaves(
         f"{server.url}/api/plugins/bad", json={"state": "close breaker"}
     ) as response:
         assert (await response.json())["health"]["state"] == "closed"
-    assert server.app[PLUGINS].health()["presence"].failures == 0
+    good: Any = server.app[PLUGINS].plugins["good"]
+    assert good.seen and server.app[PLUGINS].health()["good"].failures == 0

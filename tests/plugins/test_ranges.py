@@ -200,6 +200,8 @@ async def test_of_a_frozen_document_they_are_as_they_were(settings: Settings) ->
                 await ranges.update("fox", "x")
             with pytest.raises(CollabError, match="can't be changed"):
                 await ranges.remove("fox")
+            with pytest.raises(CollabError, match="can't be changed"):
+                await ranges.flush()
             assert (await live.all()).keys() == {"fox", "quick"}
 
 

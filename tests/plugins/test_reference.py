@@ -9,7 +9,7 @@ import pytest
 
 from collab.plugins.reference import hooks_page
 from collab.plugins.specs import HOOKS, Hook
-from tests.plugins.fake import make_manager
+from tests.plugins.fake import BUNDLED, make_manager
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +60,7 @@ def test_the_readme_of_a_bundled_plugin_is_true(name: str) -> None:
             assert f"`{file.relative_to(folder)}`" in readme
 
 
+@pytest.mark.bundled(*BUNDLED)
 def test_every_hook_is_used_by_a_bundled_plugin() -> None:
     manager = make_manager(None, off=())
     used = {hook for one in manager.listing() for hook in one.hooks}

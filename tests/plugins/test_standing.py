@@ -14,6 +14,7 @@ from collab.client import Document, Gone, Refused
 from collab.ot import Delta
 from collab.plugins.loading import Bounds
 from collab.plugins.standing import Standing
+from collab.protocol import errors
 from collab.protocol.settings import Settings
 from collab.testing.server import Server, serve
 from collab.web.keys import PLUGINS
@@ -313,6 +314,22 @@ async def test_a_plugin_that_asks_while_it_is_asked_harms_nobody(tmp_path: Path)
     assert the(manager, "circular").asked == 5
     assert all(one.permissions == frozenset() for one in sessions)
     await manager.stop()
+
+
+async def test_who_leaves_while_they_are_asked_about_is_left_alone(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "rules", RULES)
+    manager = make_manager(tmp_path)
+    room, plugin = FakeRoom(manager), the(manager, "rules")
+    leaves, stays = room.join("1"), room.join("2")
+    plugin.gate = asyncio.Event()
+    plugin.may["doc"] = "read"
+    reconsidered = asyncio.ensure_future(manager.standing.reconsider())
+    await until(lambda: plugin.asked == 4)
+    room.leave(leaves)
+    plugin.gate.set()
+    assert await reconsidered == 1
+    assert leaves.sent == [] and stays.sent == [errors.PERMISSIONS_CHANGED]
+    assert (leaves.permissions, stays.permissions) == ({"read", "write"}, {"read"})
 
 
 async def test_without_a_plugin_that_decides_nobody_is_let_go(tmp_path: Path) -> None:

@@ -129,7 +129,9 @@ async def test_a_plugin_is_switched_off_and_on_and_nobody_is_disconnected(
         assert not reader.waiting
 
 
-async def test_a_changed_plugin_is_loaded_anew(settings: Settings, tmp_path: Path) -> None:
+async def test_a_changed_plugin_is_loaded_anew(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     file = tmp_path / "plugins" / "hello" / "__init__.py"
     source = file.read_text()
     async with serve(settings) as server:
@@ -139,6 +141,7 @@ async def test_a_changed_plugin_is_loaded_anew(settings: Settings, tmp_path: Pat
         file.write_text(source.replace('"hello"', '"howdy"'))  # as long as it was
         status, shown = await post(server, "hello", "reload")
         assert (status, shown["state"]) == (200, "on")
+        assert "plugin hello was loaded anew by hand" in caplog.text
         (half,) = (await reader.hear("plugins"))["plugins"]
         assert half["script"] == "/plugins/hello/static.1/hello.js"
         assert (await get(server, half["script"]))[0] == 200

@@ -55,8 +55,9 @@ async def edit_together(server: Server) -> None:
 
 @pytest.mark.parametrize("off", [(), *((name,) for name in BUNDLED), BUNDLED], ids=" ".join)
 async def test_switching_a_bundled_plugin_off_leaves_everything_else_working(
-    tmp_path: Path, off: tuple[str, ...]
+    tmp_path: Path, off: tuple[str, ...], pytestconfig: pytest.Config
 ) -> None:
+    all_off = {*off, pytestconfig.getoption("--without")}
     async with serve(Settings(data_dir=tmp_path, plugins_off=off)) as server:
         await edit_together(server)
         async with server.http.get(f"{server.url}/d/{await server.create_document()}") as page:
@@ -65,11 +66,12 @@ async def test_switching_a_bundled_plugin_off_leaves_everything_else_working(
             path = f"/plugins/{name}/static/{name}.js"
             if not (Path(__file__).parents[2] / path[1:]).is_file():
                 continue
-            assert (path in text) == (name not in off)
+            assert (path in text) == (name not in all_off)
             async with server.http.get(server.url + path) as script:
-                assert script.status == (404 if name in off else 200)
+                assert script.status == (404 if name in all_off else 200)
 
 
+@pytest.mark.bundled("cursors", "presence")
 async def test_people_and_carets_reach_the_others(tmp_path: Path) -> None:
     async with serve(Settings(data_dir=tmp_path)) as server:
         id = await server.create_document("Together", "Hello")

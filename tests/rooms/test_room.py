@@ -408,7 +408,7 @@ async def test_appends_are_consecutive(store: MemoryStore, room: Room) -> None:
         await asyncio.sleep(0)
         await append(appends)
 
-    store.append = watching  # type: ignore[method-assign]  # a spy on the port
+    store.append = watching  # a spy on the port
     readers = [await enter(room, f"c{n}") for n in range(5)]
     for sequence in range(1, 11):
         for reader in readers:

@@ -249,7 +249,7 @@ class Server:
         self.links: dict[Link, None] = {}  # a set has another order in every run
         self.tasks: set[asyncio.Task[None]] = set()
         observer = Meddling(house) if house.meddled else Quiet()
-        self.rooms = Rooms(self.disk, house.settings, observer)  # type: ignore[arg-type]
+        self.rooms = Rooms(self.disk, house.settings, observer)
         plugins = PluginManager(house.settings)  # none are loaded
         plugins.standing = self.standing = Standing(cast(Gate, self), self._open)
         self._request: Any = SimpleNamespace(

@@ -62,6 +62,28 @@ test("hello, welcome, messages in one frame", () => {
   assert.equal(connection.send({ type: "x" }), true);
 });
 
+test("half a character in a message does not end the connection", () => {
+  const { connection, sockets, welcome } = setUp();
+  welcome();
+  const frames = [];
+  sockets[0].send = (frame) => frames.push(frame);
+  connection.send({ text: "\ud83d and \ude00, 😀, \\ud83d, \\\\ud83d, \\\ud83d", "\udc00": 1 });
+  assert.deepEqual(JSON.parse(frames[0]), [
+    { text: "\ufffd and \ufffd, 😀, \\ud83d, \\\\ud83d, \\\ufffd", "\ufffd": 1 },
+  ]);
+  assert.ok(frames[0].isWellFormed?.() ?? true);
+});
+
+test("a message that is too large for the server is not sent", () => {
+  const { connection, sockets, welcome } = setUp();
+  assert.equal(connection.send({ text: "x".repeat(100) }, 50), false, "there is no line");
+  welcome();
+  const bytes = new TextEncoder().encode(JSON.stringify([{ text: "é".repeat(100) }])).length;
+  assert.throws(() => connection.send({ text: "é".repeat(100) }, bytes - 1), RangeError);
+  assert.equal(connection.send({ text: "é".repeat(100) }, bytes), true);
+  assert.equal(sockets[0].sent.length, 2);
+});
+
 test("waits grow to thirty seconds, and are random from nothing to that", async () => {
   const { clock, connection, sockets } = setUp();
   for (const wait of [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]) {

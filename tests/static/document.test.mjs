@@ -504,6 +504,7 @@ test("positions of the server find their place here", async () => {
 test("messages of plugins go both ways, and the title is told", async () => {
   const { room, clock, page, live } = await opened("");
   assert.equal(live.sendMessage("chat", { text: "hi" }), true);
+  assert.throws(() => live.sendMessage("chat", "x".repeat(live.limits.message_size)), RangeError);
   room.broadcast({ type: "message", plugin: "chat", data: { text: "ho" } });
   room.broadcast({ type: "document", title: "New" });
   await clock.pass(10);

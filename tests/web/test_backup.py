@@ -112,6 +112,7 @@ async def live(server: Server) -> tuple[str, dict[str, Any]]:
     return id, bob.welcome
 
 
+@pytest.mark.bundled("authorship", "chat", "comments", "history")
 async def test_a_document_comes_back_with_all_that_was_kept_of_it(settings: Settings) -> None:
     async with serve(settings) as server:
         id, welcome = await live(server)
@@ -159,6 +160,7 @@ async def test_a_document_comes_back_with_all_that_was_kept_of_it(settings: Sett
         assert "Hello & <b>" in json.dumps(found)
 
 
+@pytest.mark.bundled("authorship", "chat", "comments", "history")
 async def test_an_id_that_is_taken_is_replaced(settings: Settings) -> None:
     async with serve(settings) as server:
         id, _ = await live(server)

@@ -78,12 +78,12 @@ def test_a_connection_that_is_being_answered_is_left_alone() -> None:
         ("new", None, False),
     ):
         connection = Open(request)
-        connection.transport = Transport(name)  # type: ignore[assignment]  # a stand-in
+        connection.transport = Transport(name)  # a stand-in
         connections.append(connection)
         if proven:
             guard._proven.add(connection)
     for now in (0.0, 0.9, 1.0, 1.9):
-        guard.check(connections, now)  # type: ignore[arg-type]
+        guard.check(connections, now)
     assert set(cut) == {"new"}
-    guard.check(connections, 2.0)  # type: ignore[arg-type]
+    guard.check(connections, 2.0)
     assert set(cut) == {"new", "idle"}

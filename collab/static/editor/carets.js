@@ -1,7 +1,7 @@
 /**
  * The carets and selections of others, as a part of the editor's state: who is where.
  *
- * Positions are local ones and move with every change. `editor-caret-layers.js` draws them.
+ * Positions are local ones and move with every change. `caret-layers.js` draws them.
  */
 
 import { StateEffect, StateField } from "@codemirror/state";

@@ -38,6 +38,15 @@ const CLOSE_REASONS = {
 /** The close code of a line that was cut: an error told before was about something else. */
 const CUT = 1006;
 
+/** In JSON: a backslash, or half a character, which `JSON.stringify` has to escape. */
+const ESCAPES = /\\\\|\\ud[89a-f][0-9a-f]{2}/g;
+
+/** The frame with a message. Half a character is U+FFFD: the server would end the connection for it. */
+function encoded(message) {
+  const json = JSON.stringify([message]);
+  return json.includes("\\ud") ? json.replace(ESCAPES, (found) => (found === "\\\\" ? found : "\uFFFD")) : json;
+}
+
 /** @typedef {"connecting" | "connected" | "offline" | "refused"} ConnectionStatus */
 
 export class Connection {
@@ -110,10 +119,19 @@ export class Connection {
     if (this.status === "offline" || this.status === "refused") this.#connect();
   }
 
-  /** Sends one message. @returns {boolean} false when there is no line to send it on */
-  send(message) {
+  /**
+   * Sends one message.
+   * @param {object} message
+   * @param {number} [most] bytes that the server takes: what is larger would end the connection
+   * @returns {boolean} false when there is no line to send it on
+   * @throws {RangeError} when it is larger; then it was not sent
+   */
+  send(message, most = Infinity) {
     if (this.status !== "connected") return false;
-    this.#socket.send(JSON.stringify([message]));
+    const frame = encoded(message);
+    const bytes = frame.length * 3 > most ? new TextEncoder().encode(frame).length : 0;
+    if (bytes > most) throw new RangeError(`a message may have ${most} bytes of JSON, not ${bytes}`);
+    this.#socket.send(frame);
     return true;
   }
 
@@ -154,7 +172,7 @@ export class Connection {
     };
     socket.onopen = current(() => {
       this.#opened = true;
-      socket.send(JSON.stringify([this.#hello()]));
+      socket.send(encoded(this.#hello()));
       this.#watch(WELCOME_WITHIN, () => this.#fail(null));
     });
     socket.onmessage = current(({ data }) => this.#heard(socket, data));

@@ -123,9 +123,13 @@ export class LiveDocument extends EventTarget {
     this.#synchronizer.edit(delta);
   }
 
-  /** To a plugin's server half. @returns {boolean} false when not connected; it isn't kept */
+  /**
+   * To a plugin's server half.
+   * @returns {boolean} false when not connected; it isn't kept
+   * @throws {RangeError} when it is larger than the server takes
+   */
   sendMessage(plugin, data) {
-    return this.#synchronizer.connection.send({ type: "message", plugin, data });
+    return this.#synchronizer.connection.send({ type: "message", plugin, data }, this.limits.message_size);
   }
 
   /** A plugin's browser half failed here: for the operator to know. Not kept when not connected. */

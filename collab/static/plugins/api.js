@@ -7,6 +7,7 @@ import { request } from "../ui/http.js";
 import { notify } from "../ui/notices.js";
 import { addPanel } from "../ui/panels.js";
 import { PluginCarets } from "./carets.js";
+import { PluginMarks } from "./marks.js";
 import { Preferences } from "./preferences.js";
 import { addToolbarButton } from "../ui/toolbar.js";
 import { addOverlay, addStatus, addToHeader } from "../ui/places.js";
@@ -58,7 +59,9 @@ export function makeApi(running, page) {
 function editorApi(running, page) {
   const { live, editor, tracked, changes } = page;
   const carets = new PluginCarets(running.name, page);
+  const marks = new PluginMarks(page);
   running.listen("revision", () => carets.draw());
+  running.listen("revision", () => marks.draw());
   running.onDispose(() => carets.drop(() => true));
   const guarded = (list) =>
     Array.from(list, (one) => (one.onClick ? { ...one, onClick: running.wrap("onClick", one.onClick) } : one));
@@ -84,9 +87,9 @@ function editorApi(running, page) {
     },
     fromServer: (revision, position, { client } = {}) => live.toLocal(revision, position, client),
     track: (position, how) => running.own(tracked.add(position, how)),
-    decorate(list) {
-      const { update, remove } = editor.decorate(guarded(list));
-      return running.own({ update: (next) => update(guarded(next)), remove });
+    decorate(list, revision) {
+      const { update, remove } = marks.add(guarded(list), revision);
+      return running.own({ update: (next, of) => update(guarded(next), of), remove });
     },
     setCarets: (list, revision) => !running.disposed && carets.set(guarded(list), revision),
     caret: (key) => carets.at(key),

@@ -74,8 +74,10 @@ export function addPanel({ title, icon: drawing, badge: first = "", wide = false
     tell("hide");
   }
   function setBadge(text) {
-    mark.textContent = text == null ? "" : String(text);
-    mark.hidden = !mark.textContent;
+    const shown = text == null ? "" : String(text);
+    if (shown === mark.textContent && mark.hidden === !shown) return;
+    mark.textContent = shown;
+    mark.hidden = !shown;
     refit();
   }
 
