@@ -20,7 +20,10 @@ from collab.storage.port import DocumentRecord
 Ask = Callable[[str], Sequence[Implementation]]
 """Who implements a hook, in order."""
 
-_OPERATOR = " When that lasts, start the server with --plugins-off {plugin}."
+_OPERATOR = (
+    " When that lasts, switch it off with one of the server's tokens (collab plugins off {plugin}"
+    " --url … --token …), or start the server with --plugins-off {plugin}."
+)
 """For who would switch it off, and may not either."""
 
 

@@ -213,8 +213,8 @@ class Hooks:
           answer they are who their cookie or token says, or a guest. To turn strangers away,
           implement ``authorize``.
         - Failure: logged and counted, and the request is refused: a login that is broken lets
-          nobody in. Asked also while the plugin is left alone. The operator is nobody, too: what
-          is broken here is switched off by a start with ``--plugins-off NAME``.
+          nobody in but scripts with a token of the settings, who can switch it off. Asked also
+          while the plugin is left alone.
         """
 
     @_hook("asked", closed=True)
@@ -231,8 +231,9 @@ class Hooks:
         - Returns: False to refuse, True to allow, None to leave it to others. One False refuses.
           If nobody says anything, everything is allowed but ``administer``, which scripts with
           a token and visitors from this very machine may, unless a plugin says who they are.
-        - Failure: logged and counted, and refused. Asked also while the plugin is left alone.
-          The operator is refused, too, who then starts the server with ``--plugins-off NAME``.
+        - Failure: logged and counted, and refused, save that scripts with a token of the
+          settings may then ``administer``: they can switch it off. Asked also while the plugin
+          is left alone.
         """
 
     @_hook("asked")

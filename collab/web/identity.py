@@ -197,17 +197,26 @@ async def identify(request: web.Request) -> User:
     """Who sends ``request``: asked once of the plugins, then of the application's `Authenticator`.
 
     Raises `CollabError`: ``bad_token`` for credentials that are not known here, ``forbidden``
-    when a plugin that authenticates does not work.
+    when a plugin that authenticates does not work, unless a token of the settings is shown.
     """
     user = request.get(_USER)
     if user is None:
         plugins = request.config_dict.get(PLUGINS)
         if plugins is not None:
-            user = await plugins.gate.authenticate(lambda: seen(request))
+            try:
+                user = await plugins.gate.authenticate(lambda: seen(request))
+            except CollabError:
+                if bearer_token(request) is None:
+                    raise
         request[_VOUCHED] = user is not None
         user = user or await request.config_dict[IDENTITIES].identify(request)
         request[_USER] = user
     return user
+
+
+def has_token(request: web.Request) -> bool:
+    """Whether it was a token of the settings that said who it is, when they were identified."""
+    return bearer_token(request) is not None and not is_vouched(request)
 
 
 def is_vouched(request: web.Request) -> bool:

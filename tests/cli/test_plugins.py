@@ -282,14 +282,15 @@ async def test_plugins_of_a_running_server_are_switched(
         monkeypatch.delenv("COLLAB_TOKEN")
         assert await run("off", "tour") == Exit.FAILED
         assert "You may not do that. Say who you are with a token" in collab.err
-        rules = "class Rules(Plugin):\n    @hookimpl\n    def authorize(self): 1 / 0\n"
-        write_plugin(tmp_path / "mine", "rules", rules)
-        assert await run("on", "rules", "--token", token) == Exit.DONE
-        assert await run("off", "rules", "--token", token) == Exit.FAILED
-        assert collab.err == (
-            "collab: The plugin rules decides about that, and does not answer now. When that"
-            " lasts, start the server with --plugins-off rules.\n"
-        )
-        assert "tour" in manager.loaded
+        for hook in ("authorize", "authenticate"):
+            rules = f"class Rules(Plugin):\n    @hookimpl\n    def {hook}(self): 1 / 0\n"
+            write_plugin(tmp_path / "mine", "rules", rules)
+            assert await run("on", "rules", "--token", token) == Exit.DONE
+            assert await run("off", "rules") == Exit.FAILED
+            assert "Say who you are with a token" in collab.err
+            assert await run("off", "rules", "--token", "x" * 32) == Exit.FAILED
+            assert "rules" in manager.loaded
+            assert await run("off", "rules", "--token", token) == Exit.DONE
+            assert "rules" not in manager.loaded
     assert collab("plugins", "off", "tour") == Exit.USAGE
     assert "--url" in collab.err

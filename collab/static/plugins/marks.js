@@ -1,6 +1,6 @@
 /** What one plugin draws in the text; what the server told waits until its revision is here. */
 
-/** What of a decoration is a position. */
+/** What is a position in an entry of the list. */
 const POSITIONS = ["from", "to", "at", "line"];
 
 export class PluginMarks {
