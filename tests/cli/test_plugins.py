@@ -283,14 +283,15 @@ async def test_plugins_of_a_running_server_are_switched(
         assert await run("off", "tour") == Exit.FAILED
         assert "You may not do that. Say who you are with a token" in collab.err
         for hook in ("authorize", "authenticate"):
+            name = f"broken_{hook}"
             rules = f"class Rules(Plugin):\n    @hookimpl\n    def {hook}(self): 1 / 0\n"
-            write_plugin(tmp_path / "mine", "rules", rules)
-            assert await run("on", "rules", "--token", token) == Exit.DONE
-            assert await run("off", "rules") == Exit.FAILED
+            write_plugin(tmp_path / "mine", name, rules)
+            assert await run("on", name, "--token", token) == Exit.DONE
+            assert await run("off", name) == Exit.FAILED
             assert "Say who you are with a token" in collab.err
-            assert await run("off", "rules", "--token", "x" * 32) == Exit.FAILED
-            assert "rules" in manager.loaded
-            assert await run("off", "rules", "--token", token) == Exit.DONE
-            assert "rules" not in manager.loaded
+            assert await run("off", name, "--token", "x" * 32) == Exit.FAILED
+            assert name in manager.loaded
+            assert await run("off", name, "--token", token) == Exit.DONE
+            assert name not in manager.loaded
     assert collab("plugins", "off", "tour") == Exit.USAGE
     assert "--url" in collab.err
