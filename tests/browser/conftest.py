@@ -64,13 +64,13 @@ async def house(
     pytestconfig: pytest.Config,
 ) -> AsyncIterator[House]:
     """A server and a wire; at the end no page may have complained or asked another host."""
-    off = _off(plugins_on - {pytestconfig.getoption("--without")})
+    on = plugins_on - {pytestconfig.getoption("--without")}
     async with (
-        ServerProcess(tmp_path / "data", *off, *server_arguments) as server,
+        ServerProcess(tmp_path / "data", *_off(on), *server_arguments) as server,
         Wire("127.0.0.1", server.port) as wire,
         aiohttp.ClientSession() as http,
     ):
-        house = House(browser, server, wire, http)
+        house = House(browser, server, wire, http, on)
         yield house
         faults = [fault for person in house.people for fault in person.faults]
         for context in browser.contexts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import aiohttp
@@ -31,12 +32,19 @@ class House:
     """A server in its own process behind a wire that can be cut, and the people who visit it."""
 
     def __init__(
-        self, browser: Browser, server: ServerProcess, wire: Wire, http: aiohttp.ClientSession
+        self,
+        browser: Browser,
+        server: ServerProcess,
+        wire: Wire,
+        http: aiohttp.ClientSession,
+        plugins: Collection[str] = (),
     ) -> None:
         self.browser = browser
         self.server = server
         self.wire = wire
         self.http = http
+        self.plugins = plugins
+        """The bundled plugins that are on, as far as a test may ask."""
         self.people: list[Person] = []
 
     @property
