@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import signal
@@ -62,6 +63,9 @@ async def _serve(settings: ServerSettings, lock: Lock) -> None:
         app = create_app(settings)
         async with listen(app, settings) as address:
             lock.tell(f"a Collab server at {address}")
+            # What is there now stays: the garbage collector need not walk over it again and again.
+            gc.collect()
+            gc.freeze()
             print(f"Collab is at {address}", flush=True)
             if is_open(settings):
                 print(WARNING, flush=True)

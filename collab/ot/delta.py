@@ -201,6 +201,15 @@ class Delta:
         """Return how many units are inserted."""
         return sum(size(part) for part in self._parts if is_insert(part))
 
+    def inserts(self, text: str) -> bool:
+        """Say whether `text` stands in one of the texts that are inserted."""
+        wanted = to_units(text)
+        for part in self._parts:
+            content = part[0] if type(part) is tuple else part
+            if type(content) is str and wanted in content:
+                return True
+        return False
+
     def change_length(self) -> int:
         """Return by how many units a document grows."""
         change = 0

@@ -51,9 +51,16 @@ class Operation:
     @property
     def delta(self) -> Delta:
         """A copy, yours to change."""
+        return self._own().slice()
+
+    def inserts(self, text: str) -> bool:
+        """Whether it put in a text in which ``text`` stands; cheaper than to look into `delta`."""
+        return self._own().inserts(text)
+
+    def _own(self) -> Delta:
         if self._delta is None:
             self._delta = Delta(msgspec.json.decode(self._stored.delta))
-        return self._delta.slice()
+        return self._delta
 
     def __repr__(self) -> str:
         return f"<Operation {self.revision} by {self.author}>"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-BURST = 256 * 1024
+BURST = 64 * 1024
 """Bytes a plugin may send at once to one document or one session."""
 
-RATE = 512 * 1024
+RATE = 192 * 1024
 """Bytes per second it may send for long."""
 
 OVERHEAD = 200

@@ -63,8 +63,11 @@ class DocumentRecord(Struct, frozen=True):
     updated: float
 
 
-class StoredOperation(Struct, frozen=True):
-    """Operation number ``revision``; ``delta`` is JSON that applies to ``revision - 1``."""
+class StoredOperation(Struct, frozen=True, gc=False):
+    """Operation number ``revision``; ``delta`` is JSON that applies to ``revision - 1``.
+
+    Thousands lie in memory, and hold nothing that could form a cycle: no garbage collection.
+    """
 
     revision: int
     client: str

@@ -53,13 +53,13 @@ class Authors:
 
     def unnoted(self, document: Document, client: str) -> User | None:
         """Whom to `note`, when a client has committed an edit; None nearly always."""
-        seen = self._seen.setdefault(document.id, set())
+        seen = self._seen.get(document.id, ())
         if client in seen:
             return None
         session = document.session_of(client)
         if session is None:
             return None
-        seen.add(client)
+        self._seen.setdefault(document.id, set()).add(client)
         return session.user
 
     async def changed(self, document: Document, session: Session) -> None:

@@ -107,9 +107,9 @@ class Bot(Plugin):
     def operation_committed(self, document: Document, operation: Operation) -> None:
         """Look for questions when somebody, and not the bot, has finished a line."""
         if (
-            document.like == "text"
+            operation.inserts("\n")
             and operation.author != self.author.id
-            and any("\n" in op.get("insert", "") for op in operation.delta.ops)
+            and document.like == "text"
         ):
             self.soon(document.id, self.settings.delay, self.answer, document.id)
 

@@ -184,3 +184,13 @@ def test_validation_is_total(value: Any) -> None:
         return
     assert Delta(delta.ops) == delta
     json.dumps(delta.ops, allow_nan=False, ensure_ascii=False).encode()
+
+
+def test_what_a_delta_inserts_can_be_asked() -> None:
+    delta = Delta().retain(3).insert("one\ntwo").delete(4)
+    delta.insert("😀", {"bold": True}).insert({"image": "x"})
+    for text in ("\n", "one\nt", "😀", ""):
+        assert delta.inserts(text), text
+    for text in ("x", "two😀", "😁"):
+        assert not delta.inserts(text), text
+    assert not Delta().delete(1).inserts("")

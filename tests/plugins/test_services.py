@@ -189,6 +189,7 @@ async def test_an_operation_says_what_changed_and_who_did_it(tmp_path: Path) -> 
     assert (operation.revision, operation.client, operation.sequence) == (1, "c", 1)
     assert (operation.author, operation.time) == ("ada", 0.0)
     assert operation.delta == Delta().insert("a"), "a plugin changes a copy"
+    assert operation.inserts("a") and not operation.inserts("\n")
     assert repr(operation) == "<Operation 1 by ada>"
 
 
