@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable
 
 BURST = 64 * 1024
-"""Bytes a plugin may send at once to one document or one session."""
+"""Bytes a plugin may send at once to everybody in one document."""
 
 RATE = 192 * 1024
 """Bytes per second it may send for long."""
+
+ALONE = 3
+"""To one session it may send so many times as much: what somebody who comes has to be told."""
 
 OVERHEAD = 200
 """Bytes that every message is counted besides its own."""
@@ -44,14 +47,16 @@ class Flow:
             buckets = self._buckets.get(document)
             if buckets is None:
                 buckets = self._begin(document, now)
-            level, then = buckets.get(session, (float(self._burst), now))
-            level = min(float(self._burst), level + (now - then) * self._rate)
+            times = 1 if session is None else ALONE
+            burst, rate = float(self._burst * times), self._rate * times
+            level, then = buckets.get(session, (burst, now))
+            level = min(burst, level + (now - then) * rate)
             if level > 0:
                 # A large message may take more than there is; what follows waits for it.
                 buckets[session] = (level - size - OVERHEAD, now)
                 return
             buckets[session] = (level, now)
-            await asyncio.sleep((1 - level) / self._rate)
+            await asyncio.sleep((1 - level) / rate)
 
     def _begin(self, document: str, now: float) -> dict[str | None, tuple[float, float]]:
         """Buckets for one document more. It may be one that is not open, and never closes."""
