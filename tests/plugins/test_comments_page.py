@@ -54,6 +54,9 @@ def panel_button(person: Person) -> Locator:
 
 async def comment(person: Person, start: int, end: int, text: str) -> None:
     """Select, press the shortcut, write, send."""
+    # The document can be there before the plugin, and with it the shortcut, is.
+    tool = person.page.get_by_role("button", name="Comment", exact=True)
+    await expect(tool).to_be_visible()
     await person.put_caret(start, end)
     await person.page.keyboard.press("Control+Alt+m")
     field = person.page.get_by_label("Your comment")
