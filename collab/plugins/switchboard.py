@@ -41,7 +41,7 @@ class Switchboard:
         """
         async with self._changing(name):
             if name not in self._manager.loaded:
-                await self._take_in(self._make(self._find(name)))
+                await self._come(self._make(self._find(name)))
 
     async def off(self, name: str) -> None:
         """Switch a plugin off, until it is switched on or the server starts anew.
@@ -67,11 +67,13 @@ class Switchboard:
         async with self._changing(name):
             before = self._manager.loaded.get(name)
             fresh = self._make(self._find(name) if before is None else before.found)
-            if before is not None:
-                fresh.generation = before.generation + 1
-                await self._manager.loader.migrate(fresh)
-                await self._take_out(before)
-            await self._take_in(fresh, "switched on" if before is None else "loaded anew")
+            if before is None:
+                await self._come(fresh)
+                return
+            fresh.generation = before.generation + 1
+            await self._manager.loader.migrate(fresh)
+            await self._take_out(before)
+            await self._take_in(fresh, "loaded anew")
 
     @asynccontextmanager
     async def _changing(self, name: str) -> AsyncIterator[None]:
@@ -109,18 +111,25 @@ class Switchboard:
         except WrongSettings as error:
             raise Unusable(str(error)) from error
 
-    async def _take_in(self, loaded: Loaded, done: str = "switched on") -> None:
+    async def _come(self, loaded: Loaded) -> None:
+        """Take in a plugin that was off."""
+        try:
+            await self._manager.loader.migrate(loaded)
+        except Unusable as error:
+            self._give_up(loaded, error)
+            raise
+        await self._take_in(loaded, "switched on")
+
+    async def _take_in(self, loaded: Loaded, done: str) -> None:
+        """Begin a plugin whose tables are up to date; ``done`` says in the log what that was."""
         manager, loader = self._manager, self._manager.loader
         name = loaded.found.name
-        loader.off = [one for one in loader.off if one.name != name]
-        loader.problems[:] = [one for one in loader.problems if one.name != name]
         try:
-            await loader.migrate(loaded)
             loader.register(loaded)
         except Unusable as error:
-            loader.problems.append(Problem(name, loaded.found.where, str(error)))
-            self._changed()
+            self._give_up(loaded, error)
             raise
+        self._forget(name)
         loader.attach(loaded, self._store())
         manager.collect(loaded)
         await manager.begin(loaded)
@@ -130,6 +139,18 @@ class Switchboard:
         manager.introduce(loaded)
         log.warning("plugin %s was %s by hand", name, done)
         self._changed()
+
+    def _give_up(self, loaded: Loaded, error: Unusable) -> None:
+        name = loaded.found.name
+        self._forget(name)
+        self._manager.loader.problems.append(Problem(name, loaded.found.where, str(error)))
+        self._changed()
+
+    def _forget(self, name: str) -> None:
+        """It is neither off nor a problem any more."""
+        loader = self._manager.loader
+        loader.off = [one for one in loader.off if one.name != name]
+        loader.problems[:] = [one for one in loader.problems if one.name != name]
 
     async def _take_out(self, loaded: Loaded) -> None:
         manager = self._manager
