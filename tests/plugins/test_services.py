@@ -58,6 +58,31 @@ async def test_messages_go_to_everybody_to_all_but_one_or_to_one(
     assert len(ada.heard("it")) == 2
 
 
+async def test_who_speaks_without_end_rests_though_nobody_hears_it(
+    it: None, tmp_path: Path
+) -> None:
+    plugin, room, document = await opened(tmp_path)
+    gone = room.join("1")
+    room.leave(gone)
+    said = 0
+
+    async def speak() -> None:
+        nonlocal said
+        while True:
+            said += 2
+            await plugin.broadcast(document, "x" * 1000)
+            await plugin.send(document, gone, "x" * 1000)
+
+    speaking = asyncio.create_task(speak())
+    await asyncio.sleep(0)
+    # It has said a burst of each kind at once, and is now waiting for a timer.
+    before = said
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert 0 < before < 1000 and said - before < 10
+    speaking.cancel()
+
+
 async def test_a_message_has_to_be_json_of_bounded_size(it: None, tmp_path: Path) -> None:
     plugin, room, document = await opened(tmp_path)
     room.join("1")
@@ -128,7 +153,7 @@ async def test_a_document_is_read_as_it_is_committed(it: None, tmp_path: Path) -
     assert (document.text, document.length, document.revision) == ("Hello", 5, 0)
     session = room.join("1")
     assert document.sessions == {"1": session} and document.open
-    assert await document.edit(Delta().retain(5).insert("!"), author="it") == 1
+    assert await document.apply(Delta().retain(5).insert("!"), author="it") == 1
     assert document.text == "Hello!" and document.delta == Delta().insert("Hello!")
     assert "A title" in repr(document)
 
@@ -143,7 +168,7 @@ async def test_a_document_that_nobody_has_open_has_no_content(
         with pytest.raises(NotOpen, match=r"server\.document"):
             getattr(closed, read)
     with pytest.raises(NotOpen):
-        await closed.edit(Delta(), author="it")
+        await closed.apply(Delta(), author="it")
     await plugin.broadcast(closed, 1)
     with pytest.raises(NotOpen):
         plugin.positions(closed)
