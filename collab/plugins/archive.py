@@ -10,7 +10,10 @@ from collab.ot import Content, Delta
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.rooms.replay import replayed
-from collab.storage.port import DocumentRecord, Store, StoredOperation
+from collab.storage.port import Author, DocumentRecord, Store, StoredOperation
+
+AUTHORS = 5000
+"""Authors of one document that are named at once."""
 
 
 class Operation:
@@ -104,6 +107,10 @@ class Archive:
         """The operations ``since + 1 …`` up to and with ``until`` (default: the newest)."""
         found = self._opened().operations(id, since, until)
         return [Operation(stored) async for stored in found]
+
+    async def authors(self, id: str) -> list[Author]:
+        """What those who wrote in a document are called."""
+        return list(await self._opened().authors(id, AUTHORS))
 
     async def contents(self, id: str, revision: int | None = None) -> Contents:
         """What a document held at a revision. Raises `CollabError` when there is no such."""

@@ -13,7 +13,7 @@ from collab.plugins.frozen import FrozenRoom
 from collab.protocol.frames import Frame
 from collab.protocol.messages import User
 from collab.rooms.port import Session
-from collab.storage.port import DocumentRecord, Kept
+from collab.storage.port import Author, DocumentRecord, Kept
 
 if TYPE_CHECKING:
     from collab.ot import Content, DocumentType
@@ -37,7 +37,7 @@ class OpenRoom(Protocol):
         self,
         delta: Delta,
         *,
-        author: str,
+        author: User,
         revision: int | None = None,
         keep: Sequence[Kept] = (),
     ) -> int: ...
@@ -155,7 +155,15 @@ class Document:
         """
         return await self._archive.contents(self.id, revision)
 
-    async def edit(
+    async def authors(self) -> list[Author]:
+        """Who wrote in it: ids, and what they were called when they last did.
+
+        In the order in which they first wrote; of more than `AUTHORS`, the first ones. Whom the
+        server was never told a name of is not among them. For a document that is not open, too.
+        """
+        return await self._archive.authors(self.id)
+
+    async def apply(
         self,
         delta: Delta,
         *,
@@ -163,22 +171,22 @@ class Document:
         revision: int | None = None,
         keep: Sequence[Kept] = (),
     ) -> int:
-        """Apply an edit made on ``revision`` (default: the newest), in the name of ``author``.
+        """Make an edit, worked out for ``revision`` (default: the newest), in somebody's name.
 
-        ``author`` is a user, or the id of one. ``keep`` is for `State.transaction`. Returns the
-        edit's revision once it is on disk. Raises `NotOpen`, or `CollabError` when it can't be
-        taken.
+        ``author`` is a user, or the id of one whose name is not known. ``keep`` is for
+        `State.transaction`. Returns the edit's revision once it is on disk. Raises `NotOpen`, or
+        `CollabError` when it can't be taken.
         """
         room = self._opened()
-        return await room.edit(delta, author=_author_id(author), revision=revision, keep=keep)
+        return await room.edit(delta, author=_user(author), revision=revision, keep=keep)
 
-    def edit_as(self, author: str | User) -> Edit:
-        """Put an edit together: ``async with document.edit_as(user) as edit: edit.insert(0, "x")``.
+    def edit(self, *, author: str | User) -> Edit:
+        """``async with document.edit(author=user) as edit: edit.insert(0, "x")``.
 
-        It is committed as one operation when the block ends; see `edit` for what it raises.
+        It is committed as one operation when the block ends; see `apply` for what it raises.
         """
         self._opened()
-        return Edit(self, _author_id(author))
+        return Edit(self, author)
 
     def broadcast(self, frame: Frame, except_: Session | None = None) -> None:
         """Send an encoded frame to everybody who has it open, save one session.
@@ -201,5 +209,5 @@ class Document:
         return f"<Document {self.id} {self.title!r} at revision {self.revision}>"
 
 
-def _author_id(author: str | User) -> str:
-    return author if isinstance(author, str) else author.id
+def _user(author: str | User) -> User:
+    return User(author, "", "") if isinstance(author, str) else author

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from collab.ot import Delta
+from collab.protocol.messages import User
 
 if TYPE_CHECKING:
     from collab.plugins.document import Document
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 class Edit:
     """Steps of one edit, each at positions of the document as the steps before left it.
 
-    ``async with document.edit_as(author) as edit:`` commits them when the block ends; what was
+    ``async with document.edit(author=…) as edit:`` commits them when the block ends; what was
     typed meanwhile stays. A block that raises changes nothing.
     """
 
-    def __init__(self, document: Document, author: str) -> None:
+    def __init__(self, document: Document, author: str | User) -> None:
         self.delta = Delta()
         """All steps together, for revision `base`."""
         self.base = document.revision
@@ -65,7 +66,7 @@ class Edit:
         trace: TracebackType | None,
     ) -> None:
         if error is None and self.delta.ops:
-            self.revision = await self._document.edit(
+            self.revision = await self._document.apply(
                 self.delta, author=self._author, revision=self.base
             )
 

@@ -10,6 +10,7 @@ from collab.plugins.archive import Contents
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
+from collab.protocol.messages import User
 from collab.rooms.port import Session
 from collab.rooms.replay import known_type
 from collab.storage.port import DocumentRecord, Kept
@@ -32,7 +33,7 @@ class FrozenRoom:
         self,
         delta: Delta,
         *,
-        author: str,
+        author: User,
         revision: int | None = None,
         keep: Sequence[Kept] = (),
     ) -> int:

@@ -58,14 +58,14 @@ class State:
     ) -> int:
         """Edit an open document and keep values for it: both are on disk, or neither is.
 
-        ``operation``, ``author`` and ``revision`` are as for `Document.edit`, and so is what
+        ``operation``, ``author`` and ``revision`` are as for `Document.apply`, and so is what
         this returns and raises. A value of None removes its key.
         """
         keep = [
             Kept(self._plugin, key, None if value is None else _encoded(key, value))
             for key, value in values.items()
         ]
-        return await document.edit(operation, author=author, revision=revision, keep=keep)
+        return await document.apply(operation, author=author, revision=revision, keep=keep)
 
     async def delete(self, key: str, *, document: Document | str | None = None) -> None:
         """Forget what is kept under ``key``, if anything is."""

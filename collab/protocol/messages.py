@@ -6,6 +6,7 @@ Lengths and positions are UTF-16 code units, times are seconds since 1970 (UTC).
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -13,6 +14,14 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 VERSION = 1
 """Of the protocol; ``hello`` names the one the client speaks."""
+
+USER_LENGTH = 200
+"""Characters of a user's id, and of a name, at most."""
+
+COLOR = re.compile("#[0-9a-f]{6}")
+
+_WRITTEN = re.compile("[^\0\ud800-\udfff]*")
+"""What UTF-8 and every database can hold."""
 
 
 class _Message(Struct, tag_field="type", omit_defaults=True):
@@ -87,13 +96,32 @@ class Committed(Struct, omit_defaults=True):
     """JSON of the delta, which applies to ``revision - 1``."""
 
 
-class User(Struct, omit_defaults=True):
-    """Who somebody is, as far as others are told."""
+class User(Struct, frozen=True):
+    """Who somebody is, as far as others are told. Raises ValueError for what nobody can be."""
 
     id: str
     name: str
+    """Empty for an author of whom no more than the id is known."""
     color: str
-    """``#rrggbb``"""
+    """``#rrggbb``, in small letters; may be empty."""
+
+    def __post_init__(self) -> None:
+        # They come from plugins too, and go into the log: a wrong one would fail there.
+        for what, text in (("id", self.id), ("name", self.name)):
+            if not isinstance(text, str) or len(text) > USER_LENGTH or not _WRITTEN.fullmatch(text):
+                raise ValueError(
+                    f"A user's {what} is a text of at most {USER_LENGTH} characters, all of them"
+                    f" whole and none of them NUL; not {text!r:.250}."
+                )
+        if not self.id:
+            raise ValueError("A user has to have an id.")
+        if self.color != "" and not (
+            isinstance(self.color, str) and COLOR.fullmatch(self.color)
+        ):
+            raise ValueError(
+                f"A user's colour is written like #0b6e4f, in small letters;"
+                f" not {self.color!r:.50}."
+            )
 
 
 class Welcome(_Message, tag="welcome"):

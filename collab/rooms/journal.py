@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from collab.ot import Delta
-from collab.storage.port import Append, Kept, Store, StoredOperation
+from collab.storage.port import Append, Store, StoredOperation
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ class Writer(Protocol):
     def take(self) -> Sequence[Ordered]:
         """Hand over everything ordered since the last call."""
 
-    def kept_with(self, batch: Sequence[Ordered]) -> Sequence[Kept]:
-        """What plugins keep from these operations on."""
+    def record(self, batch: Sequence[Ordered]) -> Append:
+        """These operations, and what has to be on disk with them."""
 
     def committed(self, batch: Sequence[Ordered]) -> None:
         """The batch is on disk: tell everybody."""
@@ -120,12 +120,7 @@ class Journal:
     async def _commit(self, batch: list[Taken]) -> list[Outcome]:
         """Commit a batch; what is on disk, and what is not or may not be, with the reason."""
         try:
-            await self._store.append(
-                [
-                    Append(room.id, [operation for operation, _ in ops], room.kept_with(ops))
-                    for room, ops in batch
-                ]
-            )
+            await self._store.append([room.record(ops) for room, ops in batch])
         except Exception as error:
             if len(batch) == 1:
                 room, ops = batch[0]

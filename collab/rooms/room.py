@@ -16,7 +16,9 @@ from collab.ot import Content, Delta
 from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
+from collab.protocol.messages import User
 from collab.protocol.settings import Settings
+from collab.rooms.authors import Authors
 from collab.rooms.committed import Committed
 from collab.rooms.journal import Journal, Ordered
 from collab.rooms.ordering import Ordering
@@ -27,7 +29,7 @@ from collab.rooms.snapshots import Snapshots
 from collab.rooms.telling import operations_frame
 from collab.rooms.upkeep import Upkeep, encoded
 from collab.rooms.vetting import Vetting
-from collab.storage.port import DocumentRecord, Kept, Loaded, Store, StoredOperation
+from collab.storage.port import Append, DocumentRecord, Kept, Loaded, Store, StoredOperation
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Room:
         self._ordering = Ordering(self.type, content, revision, recent, settings.limits)
         self._vetting = Vetting(self, self._ordering, observer)
         self._own = ServerSide()
+        self._authors = Authors()
         self._upkeep = Upkeep(
             self.id,
             self._committed,
@@ -173,20 +176,20 @@ class Room:
         if self._vetting.needed:
             self._upkeep.spawn(self._vetting.submit(session, operation, delta))
             return
-        self.order(operation.revision, client, operation.sequence, session.user.id, delta)
+        self.order(operation.revision, client, operation.sequence, session.user, delta)
 
     async def edit(
         self,
         delta: Delta,
         *,
-        author: str,
+        author: User,
         revision: int | None = None,
         keep: Sequence[Kept] = (),
     ) -> int:
         """Apply an edit made on the server, on ``revision`` (default: the newest).
 
-        What plugins ``keep`` is committed with it. Returns its revision once it is committed.
-        Raises `CollabError`.
+        Of an ``author`` without a name only the id is noted. What plugins ``keep`` is committed
+        with it. Returns its revision once it is committed. Raises `CollabError`.
         """
         self.check_alive()
         if self._frozen:
@@ -204,14 +207,15 @@ class Room:
         if self.error is not None:
             raise self.error
 
-    def order(self, base: int, client: str, sequence: int, author: str, delta: Delta) -> int:
+    def order(self, base: int, client: str, sequence: int, author: User, delta: Delta) -> int:
         """Give an operation its revision, and the journal word of it. Raises `CollabError`."""
-        revision = self._ordering.order(base, client, sequence, author, delta)
+        revision = self._ordering.order(base, client, sequence, author.id, delta)
+        self._authors.wrote(author, revision)
         self._journal.submit(self)
         return revision
 
     def order_own(
-        self, base: int | None, author: str, delta: Delta, keep: Sequence[Kept]
+        self, base: int | None, author: User, delta: Delta, keep: Sequence[Kept]
     ) -> int:
         """`order` for an edit made on the server, on revision ``base`` (None: the newest)."""
         if base is None:
@@ -235,9 +239,10 @@ class Room:
         """Hand over everything ordered since the last call."""
         return self._ordering.take()
 
-    def kept_with(self, batch: Sequence[Ordered]) -> Sequence[Kept]:
-        """What plugins keep from these operations on; of one key, the last."""
-        return self._own.kept_with(batch)
+    def record(self, batch: Sequence[Ordered]) -> Append:
+        """These operations, and what has to be on disk with them."""
+        operations = [operation for operation, _ in batch]
+        return Append(self.id, operations, self._own.kept_with(batch), self._authors.of(batch))
 
     def committed(self, batch: Sequence[Ordered]) -> None:
         """The batch is on disk: everybody may see it."""
@@ -246,6 +251,7 @@ class Room:
         if self.sessions:
             self.broadcast(operations_frame(operations))
         self._own.saved(batch)
+        self._authors.saved(batch)
         if not self.closed:
             self._observer.committed(self, operations, [delta for _, delta in batch])
         kept = self._committed.forget()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from collab.ot import Delta, InvalidOperation
 from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
 from collab.rooms.ordering import Ordering
 from collab.rooms.port import RoomObserver, Session
 from collab.rooms.telling import refuse
@@ -48,7 +49,7 @@ class Vetting:
                 last, _ = self._ordering.last(client)
                 if operation.sequence != last + 1:
                     return  # the same operation, sent twice, was taken while this one waited
-                author = session.user.id
+                author = session.user
                 base, delta = await self._ask(
                     session, client, author, operation.revision, delta
                 )
@@ -62,7 +63,7 @@ class Vetting:
                 refuse(session, CollabError(errors.INTERNAL), operation.sequence)
 
     async def edit(
-        self, client: str, author: str, revision: int | None, delta: Delta, keep: Sequence[Kept]
+        self, client: str, author: User, revision: int | None, delta: Delta, keep: Sequence[Kept]
     ) -> int:
         """Ask about an edit made on the server; its revision. Raises `CollabError`."""
         async with self._turn:
@@ -73,7 +74,7 @@ class Vetting:
         self,
         session: Session | None,
         client: str,
-        author: str,
+        author: User,
         revision: int | None,
         delta: Delta,
     ) -> tuple[int, Delta]:
@@ -81,7 +82,7 @@ class Vetting:
         newest = self._ordering.revision
         if revision is not None and revision != newest:
             delta = self._ordering.transform(revision, client, delta)
-        vetted = await self._observer.before(self._room, session, author, delta)
+        vetted = await self._observer.before(self._room, session, author.id, delta)
         self._room.check_alive()
         if vetted is not delta:
             try:

@@ -7,7 +7,7 @@ database that has a cheaper way to run one (`collab.storage.sqlite`) can take it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Select, Table, bindparam, delete, func, insert, select
@@ -16,9 +16,15 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import UpdateBase
 
-from collab.storage.port import Append, StorageError, Violation
+from collab.storage.port import Append, Author, StorageError, Violation
 from collab.storage.runs import EngineRuns, Runs
-from collab.storage.tables import clients, operations, plugin_document_state, snapshots
+from collab.storage.tables import (
+    authors,
+    clients,
+    operations,
+    plugin_document_state,
+    snapshots,
+)
 
 T = TypeVar("T")
 
@@ -82,15 +88,18 @@ class Database:
         await self._reader.dispose()
         await self._writer.dispose()
 
-    def upsert(self, table: Table) -> UpdateBase:
-        """A statement that inserts a row, or replaces what is not the key of one that is there."""
+    def upsert(self, table: Table, *, keep: Container[str] = ()) -> UpdateBase:
+        """A statement that inserts a row, or replaces what is not the key of one that is there.
+
+        What is in the columns ``keep`` stays as it is there.
+        """
         statement = _UPSERTING[self._writer.dialect.name](table)
         upsert: UpdateBase = statement.on_conflict_do_update(
             index_elements=[column for column in table.columns if column.primary_key],
             set_={
                 column.name: statement.excluded[column.name]
                 for column in table.columns
-                if not column.primary_key
+                if not column.primary_key and column.name not in keep
             },
         )
         return upsert
@@ -167,11 +176,11 @@ class Database:
         return [
             Step(_OPERATIONS, rows),
             Step(self.upsert(clients), list(last.values())),
-            *self.state_steps(append),
+            *self.further_steps(append),
         ]
 
-    def state_steps(self, append: Append) -> list[Step]:
-        """The statements for what plugins keep with operations."""
+    def further_steps(self, append: Append) -> list[Step]:
+        """The statements for what is noted of the authors, and what plugins keep."""
         kept = [
             {
                 "document": append.document,
@@ -188,6 +197,9 @@ class Database:
             if one.value is None
         ]
         steps = []
+        if append.authors:
+            noted = author_rows(append.document, append.authors)
+            steps.append(Step(self.upsert(authors, keep=("since",)), noted))
         if kept:
             steps.append(Step(self.upsert(plugin_document_state), kept))
         if removed:
@@ -214,6 +226,20 @@ class Database:
     async def _settle(self) -> None:
         if self._running:
             await asyncio.wait(self._running)
+
+
+def author_rows(document: str, noted: Sequence[Author]) -> list[dict[str, Any]]:
+    """The parameters of an insert into `collab.storage.tables.authors`."""
+    return [
+        {
+            "document": document,
+            "author": one.id,
+            "name": one.name,
+            "color": one.color,
+            "since": one.since,
+        }
+        for one in noted
+    ]
 
 
 async def _check(connection: AsyncConnection, append: Append) -> None:

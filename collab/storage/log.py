@@ -12,6 +12,7 @@ from collab.storage.packing import pack, unpack
 from collab.storage.plugin_tables import PluginTables
 from collab.storage.port import (
     Append,
+    Author,
     Belongings,
     Conflict,
     DocumentRecord,
@@ -131,6 +132,12 @@ class DatabaseStore:
         except ValueError as error:
             raise StorageError(f"Revision {start} of document {id} is {error}.") from error
         return Loaded(document, Snapshot(start, content), found)
+
+    async def authors(self, id: str, limit: int) -> Sequence[Author]:
+        [found] = await self._database.read(
+            [Query(statements.AUTHORS, {"document": id, "limit": limit})]
+        )
+        return [Author(*row) for row in found]
 
     async def operations(
         self, id: str, since: int, until: int | None = None

@@ -13,6 +13,7 @@ from collab.storage.memory_tables import MemoryRuns
 from collab.storage.plugin_tables import PluginTables
 from collab.storage.port import (
     Append,
+    Author,
     Belongings,
     Conflict,
     DocumentRecord,
@@ -34,6 +35,7 @@ class _Kept(Struct):
     snapshots: dict[int, bytes]
     operations: list[StoredOperation]
     clients: dict[str, tuple[int, int]]
+    authors: dict[str, Author]
     state: dict[tuple[str, str], bytes]
     begins: int = 0
     """The revision that the first operation follows."""
@@ -60,7 +62,7 @@ class MemoryStore:
         if document.id in self._documents:
             raise Conflict(document.id, f"There is a document {document.id} already.")
         record = replace(document, revision=0)
-        self._documents[document.id] = _Kept(record, {0: content}, [], {}, {})
+        self._documents[document.id] = _Kept(record, {0: content}, [], {}, {}, {})
         await self._runs.created(record)
 
     async def document(self, id: str) -> DocumentRecord | None:
@@ -126,6 +128,9 @@ class MemoryStore:
             for operation in append.operations:
                 kept.clients[operation.client] = (operation.sequence, operation.revision)
             kept.record = replace(kept.record, revision=heads[append.document])
+            for author in append.authors:
+                known = kept.authors.get(author.id, author)
+                kept.authors[author.id] = replace(author, since=known.since)
             for one in append.state:
                 await self.set_state(one.plugin, append.document, one.key, one.value)
 
@@ -144,6 +149,10 @@ class MemoryStore:
         start = max(known for known in kept.snapshots if known <= wanted)
         snapshot = Snapshot(start, kept.snapshots[start])
         return Loaded(kept.record, snapshot, kept.log(start, wanted))
+
+    async def authors(self, id: str, limit: int) -> Sequence[Author]:
+        kept = self._documents.get(id)
+        return _in_order(kept)[:limit] if kept else []
 
     async def operations(
         self, id: str, since: int, until: int | None = None
@@ -166,6 +175,7 @@ class MemoryStore:
             kept.record,
             Snapshot(kept.begins, kept.snapshots[kept.begins]),
             [Sent(client, *last) for client, last in sorted(kept.clients.items())],
+            _in_order(kept),
             [Kept(*key, value) for key, value in sorted(kept.state.items())],
             [one for one in found if one.rows],
         )
@@ -198,6 +208,7 @@ class MemoryStore:
             {one.revision: one.content for one in (*snapshots, first)},
             list(operations),
             {one.client: (one.sequence, one.revision) for one in belongings.clients},
+            {one.id: one for one in belongings.authors},
             {(one.plugin, one.key): one.value for one in belongings.state if one.value is not None},
             first.revision,
         )
@@ -244,3 +255,8 @@ class MemoryStore:
         if id not in self._documents:
             raise Conflict(id, f"There is no document {id} any more.")
         return self._documents[id]
+
+
+def _in_order(kept: _Kept) -> list[Author]:
+    """The authors, those who wrote first before the others."""
+    return sorted(kept.authors.values(), key=lambda one: (one.since, one.id))

@@ -85,15 +85,28 @@ class Kept(Struct, frozen=True):
     value: bytes | None
 
 
+class Author(Struct, frozen=True):
+    """What somebody who wrote in a document was called when they last did: the log has ids."""
+
+    id: str
+    name: str
+    color: str
+    """``#rrggbb``"""
+    since: int
+    """The first revision by them for which this was noted."""
+
+
 class Append(Struct, frozen=True):
     """Operations of one document, at least one, consecutive, the first following the log's last.
 
-    ``state`` is what plugins keep for the document from then on, at most once for each key.
+    ``state`` is what plugins keep for the document from then on, at most once for each key;
+    ``authors`` are those of the operations that are not known yet, or by another name.
     """
 
     document: str
     operations: Sequence[StoredOperation]
     state: Sequence[Kept] = ()
+    authors: Sequence[Author] = ()
 
 
 class Snapshot(Struct, frozen=True):
@@ -139,6 +152,7 @@ class Belongings(Struct, frozen=True):
     snapshot: Snapshot
     """The oldest one: the log begins after it."""
     clients: Sequence[Sent]
+    authors: Sequence[Author]
     state: Sequence[Kept]
     tables: Sequence[Rows]
     """In the order in which rows can be written: what others refer to comes first."""
@@ -228,11 +242,12 @@ class Store(Protocol):
     async def append(self, appends: Sequence[Append]) -> None:
         """Commit operations of several documents in one transaction, and who sent them.
 
-        For each document, the log, the deduplication record and what plugins keep with these
-        operations move together. All of it is on disk when this returns. Raises `Conflict`
-        (nothing written) when a revision is taken or would leave a gap, when a client's sequence
-        number is not above its last one, or when a document is gone; `StorageError` when the
-        outcome is not known, which is also so when the call is cancelled: ask `last_sequence`.
+        For each document, the log, the deduplication record, what its authors are called and
+        what plugins keep with these operations move together. All of it is on disk when this
+        returns. Raises `Conflict` (nothing written) when a revision is taken or would leave a
+        gap, when a client's sequence number is not above its last one, or when a document is
+        gone; `StorageError` when the outcome is not known, which is also so when the call is
+        cancelled: ask `last_sequence`.
         """
 
     async def last_sequence(self, document: str, client: str) -> tuple[int, int]:
@@ -248,6 +263,9 @@ class Store(Protocol):
         such document; ValueError when it has no such revision. Like `last_sequence`, it waits
         for appends that were begun before it.
         """
+
+    async def authors(self, id: str, limit: int) -> Sequence[Author]:
+        """Who wrote in a document, in the order in which they first did; the first ``limit``."""
 
     def operations(
         self, id: str, since: int, until: int | None = None

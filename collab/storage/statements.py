@@ -11,7 +11,7 @@ from sqlalchemy import Integer, Table, and_, bindparam, delete, func, insert, or
 
 from collab.storage.database import Database
 from collab.storage.port import DocumentRecord
-from collab.storage.tables import clients, documents, operations, snapshots
+from collab.storage.tables import authors, clients, documents, operations, snapshots
 
 HIDDEN = ""
 """The epoch of a document that is being written (`collab.storage.whole`): nobody sees it yet."""
@@ -84,6 +84,13 @@ LAST_SEQUENCE = (
     select(clients.c.sequence, clients.c.revision)
     .where(clients.c.document == bindparam("document"))
     .where(clients.c.client == bindparam("client"))
+)
+
+AUTHORS = (
+    select(authors.c.author, authors.c.name, authors.c.color, authors.c.since)
+    .where(authors.c.document == bindparam("document"))
+    .order_by(authors.c.since, authors.c.author)
+    .limit(bindparam("limit"))
 )
 
 CREATE = insert(documents)

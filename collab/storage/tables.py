@@ -69,6 +69,18 @@ clients = Table(
     **_IN_KEY_ORDER,
 )
 
+# What those who wrote were called when they last did.
+authors = Table(
+    "authors",
+    metadata,
+    _of_document(),
+    Column("author", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("color", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    **_IN_KEY_ORDER,
+)
+
 snapshots = Table(
     "snapshots",
     metadata,

@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select
 
 from collab.storage import rows, statements
-from collab.storage.database import Database, Query, Step
+from collab.storage.database import Database, Query, Step, author_rows
 from collab.storage.packing import pack, unpack
 from collab.storage.port import (
+    Author,
     Belongings,
     Conflict,
     DocumentRecord,
@@ -28,7 +29,13 @@ from collab.storage.port import (
     Tables,
     Violation,
 )
-from collab.storage.tables import clients, operations, plugin_document_state, snapshots
+from collab.storage.tables import (
+    authors,
+    clients,
+    operations,
+    plugin_document_state,
+    snapshots,
+)
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +60,7 @@ _CLIENTS = (
     .where(clients.c.document == bindparam("document"))
     .order_by(clients.c.client)
 )
+_AUTHORS = statements.AUTHORS.limit(None)
 _STATE = (
     select(
         plugin_document_state.c.plugin,
@@ -70,8 +78,10 @@ async def read_belongings(database: Database, tables: Tables, id: str) -> Belong
     """What `collab.storage.port.Store.belongings` promises. Raises `StorageError`."""
     of = {"document": id}
     own = [(plugin, one) for plugin, some in (await tables.of_documents()).items() for one in some]
-    asked = [statements.ONE, _SNAPSHOT, _CLIENTS, _STATE, *(rows.query(one) for _, one in own)]
-    record, oldest, sent, state, *theirs = await database.read(
+    asked = [
+        statements.ONE, _SNAPSHOT, _CLIENTS, _AUTHORS, _STATE, *(rows.query(one) for _, one in own)
+    ]
+    record, oldest, sent, noted, state, *theirs = await database.read(
         [Query(one, of) for one in asked], settled=True
     )
     if not record:
@@ -87,6 +97,7 @@ async def read_belongings(database: Database, tables: Tables, id: str) -> Belong
         DocumentRecord(*record[0]),
         Snapshot(revision, content),
         [Sent(*row) for row in sent],
+        [Author(*row) for row in noted],
         [Kept(*row) for row in state],
         [rows.read(*one, found) for one, found in zip(own, theirs, strict=True) if found],
     )
@@ -164,6 +175,8 @@ async def _last_steps(database: Database, tables: Tables, belongings: Belongings
         ]
         # A database may have noted those of the log by itself.
         steps.append(Step(database.upsert(clients), sent))
+    if belongings.authors:
+        steps.append(Step(insert(authors), author_rows(document.id, belongings.authors)))
     if belongings.state:
         values = [
             of | {"plugin": one.plugin, "key": one.key, "value": one.value}

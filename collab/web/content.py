@@ -208,7 +208,7 @@ async def put(request: web.Request) -> web.Response:
         change = await asyncio.to_thread(difference)
         revision = version.revision
         if change.ops:
-            revision = await room.edit(change, author=user.id, revision=revision)
+            revision = await room.edit(change, author=user, revision=revision)
     return json_response({"revision": revision, "delta": change.ops})
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import unicodedata
 from typing import Final
+
+from collab.protocol.messages import COLOR
 
 LONGEST_NAME: Final = 64
 """UTF-16 code units."""
@@ -33,7 +34,6 @@ _ANIMALS: Final = _words(
     " Puffin Quail Raven Robin Seal Sparrow Stork Swan Tapir Tern Vole Walrus Wombat Wren Yak"
 )
 
-_COLOR = re.compile(r"#[0-9a-f]{6}")
 _JOINERS = "\u200c\u200d"
 """Invisible, but part of how some scripts and emoji are written."""
 
@@ -54,7 +54,7 @@ def color_of(name: str) -> str:
 
 def is_color(text: str) -> bool:
     """Whether ``text`` is ``#rrggbb`` in small letters."""
-    return _COLOR.fullmatch(text) is not None
+    return COLOR.fullmatch(text) is not None
 
 
 def clean_name(text: str) -> str:

@@ -9,14 +9,12 @@ import msgspec
 from aiohttp import web
 
 from collab import Plugin, hookimpl
-from collab.plugins.archive import Operation
 from collab.plugins.document import Document
 from collab.plugins.routes import RouteLike
-from collab.rooms.port import Session
 from collab.storage.port import Conflict
 
 from .attribution import Attribution, pack, unpack
-from .authors import Authors
+from .authors import shown
 from .replay import Progress, Replays
 
 STORED = "runs"
@@ -30,26 +28,11 @@ class Authorship(Plugin):
         self.replays = Replays(self.spawn)
 
     @hookimpl
-    async def server_started(self) -> None:
-        self.authors = Authors(self.state)
-
-    @hookimpl
-    def operation_committed(self, document: Document, operation: Operation) -> None:
-        author = self.authors.unnoted(document, operation.client)
-        if author is not None:
-            self.spawn(self.authors.note(document, author))
-
-    @hookimpl
-    async def session_changed(self, document: Document, session: Session) -> None:
-        await self.authors.changed(document, session)
-
-    @hookimpl
     async def document_closed(self, document: Document) -> None:
         worked = self.replays.newest(document.id)
         if worked is not None:
             await self.store(document, worked)
         self.replays.forget(document.id)
-        self.authors.forget(document.id)
 
     @hookimpl
     def routes(self) -> list[RouteLike]:
@@ -65,7 +48,7 @@ class Authorship(Plugin):
             if isinstance(found, Progress):
                 return _json(found._asdict(), 202)
             packed = await asyncio.to_thread(pack, found)
-            authors = await self.authors.named(document, packed["authors"])
+            authors = await shown(document, packed["authors"])
         told = {**packed, "authors": [one._asdict() for one in authors]}
         return _json(told)
 

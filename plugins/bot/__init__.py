@@ -132,7 +132,7 @@ class Bot(Plugin):
             delta.retain(mention.end - at).insert(f"{MARK}{said}\n")
             at = mention.end
         if at:
-            await document.edit(delta, author=self.author, revision=revision)
+            await document.apply(delta, author=self.author, revision=revision)
 
     def question(self, mention: Mention, document: Document) -> Question:
         """What was asked, and what there is to know in the document."""
@@ -225,6 +225,6 @@ class Bot(Plugin):
         asked = await ranges.get(key)
         if asked is not None:
             index, lead = below(document.text, asked.end)
-            async with document.edit_as(self.author) as edit:
+            async with document.edit(author=self.author) as edit:
                 edit.insert(index, f"{lead}{MARK}{text}\n")
             await ranges.remove(key)

@@ -11,7 +11,6 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from collab import Plugin, hookimpl
-from collab.plugins.archive import Operation
 from collab.plugins.document import Document
 from collab.plugins.routes import RouteLike
 from collab.protocol import errors
@@ -20,7 +19,7 @@ from collab.protocol.messages import User
 from collab.rooms.port import Session
 
 from ..authorship.attribution import Attribution
-from ..authorship.authors import Authors
+from ..authorship.authors import shown
 from ..authorship.replay import Progress, Replays
 from .difference import difference, plain
 from .grouping import stretches
@@ -77,23 +76,11 @@ class History(Plugin):
 
     @hookimpl
     async def server_started(self) -> None:
-        self.authors = Authors(self.state)
         self.versions = Versions(self.state)
-
-    @hookimpl
-    def operation_committed(self, document: Document, operation: Operation) -> None:
-        author = self.authors.unnoted(document, operation.client)
-        if author is not None:
-            self.spawn(self.authors.note(document, author))
-
-    @hookimpl
-    async def session_changed(self, document: Document, session: Session) -> None:
-        await self.authors.changed(document, session)
 
     @hookimpl
     def document_closed(self, document: Document) -> None:
         self.replays.forget(document.id)
-        self.authors.forget(document.id)
 
     # Looking: requests of the browser half, and of scripts.
 
@@ -191,8 +178,7 @@ class History(Plugin):
 
     async def named(self, document: Document, ids: Iterable[str]) -> list[dict[str, str]]:
         """What authors are called, each once."""
-        authors = await self.authors.named(document, dict.fromkeys(ids))
-        return [one._asdict() for one in authors]
+        return [one._asdict() for one in await shown(document, dict.fromkeys(ids))]
 
     # Changing: messages of the browser half, whose session says who it is.
 
@@ -237,14 +223,14 @@ class History(Plugin):
         change = await asyncio.to_thread(lambda: now.diff(wanted.delta))
         if change.empty:
             return None
-        return await document.edit(change, author=user, revision=base)
+        return await document.apply(change, author=user, revision=base)
 
     async def take_back(self, document: Document, revision: int, user: User) -> int:
         """Undo the edit that made a revision, and nothing that came after it."""
         (operation,) = await document.history(_there(document, revision) - 1, revision)
         before = await document.content_at(revision - 1)
         inverse = await asyncio.to_thread(lambda: operation.delta.invert(before.delta))
-        return await document.edit(inverse, author=user, revision=revision)
+        return await document.apply(inverse, author=user, revision=revision)
 
     async def name_version(self, document: Document, asked: Name, user: User) -> None:
         """Name a revision, or take its name away, and let everybody know."""

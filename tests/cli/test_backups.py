@@ -69,7 +69,7 @@ def test_standard_input(collab: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_is_wrong_changes_nothing(collab: Shell) -> None:
     Path("cut.collab").write_bytes(sealed(LINES)[:-50])
     assert collab("import", "cut.collab") == Exit.FAILED
-    assert collab.err.startswith("collab: cut.collab: The file was cut off: it ends in line 8")
+    assert collab.err.startswith("collab: cut.collab: The file was cut off: it ends in line 9")
     Path("rows.collab").write_bytes(sealed([*LINES, *TABLE]))
     assert collab("import", "rows.collab") == Exit.FAILED
     assert "the table lists_item of the plugin lists, which is not there" in collab.err

@@ -56,7 +56,7 @@ class Tour(Plugin):
     async def longest(self, server, arguments):
         made = await server.create_document("Made by a command", content="abc")
         async with server.document(made.id) as document:
-            await document.edit_as("tour").insert(0, "1").__aexit__(None, None, None)
+            await document.edit(author="tour").insert(0, "1").__aexit__(None, None, None)
         for one in (await server.documents())[0]:
             async with server.document(one.id) as document:
                 if document.length >= arguments.least:

@@ -108,11 +108,11 @@ class FakeRoom:
         self,
         delta: Delta,
         *,
-        author: str,
+        author: User,
         revision: int | None = None,
         keep: Sequence[Kept] = (),
     ) -> int:
-        self.commit(delta, client="server", author=author)
+        self.commit(delta, client="server", author=author.id)
         return self.revision
 
     def broadcast(self, frame: Frame, except_: Session | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from collab.plugins.authorship import replay
 from collab.plugins.authorship.attribution import BEGINNING, Attribution, Run
+from collab.plugins.authorship.authors import shown
 from collab.plugins.authorship.replay import Progress, Replays
 
 from collab.ot import Delta
@@ -199,13 +200,13 @@ async def test_authors_of_one_colour_are_told_apart(tmp_path: Any) -> None:
             await one.insert(0, "a")
             await two.wait_for(lambda document: document.revision == 1, timeout=10)
             await two.insert(1, "b")
-            plugin: Any = server.app[PLUGINS].plugins["authorship"]
             async with server.rooms.use(id) as room:
                 document = server.app[PLUGINS].house.document_of(room)
-                await plugin.authors.note(document, User("x1", "X", one.user.color))
-                await plugin.authors.note(document, User("x2", "X", one.user.color))
-                named = await plugin.authors.named(document, ["x2", "x1", one.user.id, ""])
-                again = await plugin.authors.named(document, ["x1"])
+                for name in ("x1", "x2"):
+                    async with document.edit(author=User(name, "X", one.user.color)) as edit:
+                        edit.insert(0, "x")
+                named = await shown(document, ["x2", "x1", one.user.id, "bot:it"])
+                again = await shown(document, ["x1"])
         assert named[2].color == one.user.color, "who wrote first keeps it"
         assert len({author.color for author in named}) == 4
         assert again == [named[1]]

@@ -59,8 +59,8 @@ async def test_what_was_can_be_read(settings: Settings) -> None:
     async with serve(settings) as server:
         id = await server.create_document("Notes", "one")
         async with it(server).server.document(id) as document:
-            await document.edit(Delta().retain(3).insert(" two"), author=BOT)
-            await document.edit(Delta().delete(4), author="ada")
+            await document.apply(Delta().retain(3).insert(" two"), author=BOT)
+            await document.apply(Delta().delete(4), author="ada")
         (closed,), following = await it(server).server.documents(search="Notes")
         assert following is None and closed.id == id
         one, two = await closed.history()
@@ -81,21 +81,21 @@ async def test_an_edit_is_put_together_and_committed_as_one(settings: Settings) 
     async with serve(settings) as server:
         id = await server.create_document("Notes", "one two")
         async with it(server).server.document(id) as document:
-            async with document.edit_as(BOT) as edit:
+            async with document.edit(author=BOT) as edit:
                 edit.insert(0, "zero ").replace(5, 3, "1").delete(6, 1).insert(6, "+")
                 # What is typed meanwhile stays.
-                await document.edit(Delta().retain(7).insert("!"), author="ada")
+                await document.apply(Delta().retain(7).insert("!"), author="ada")
             assert document.text == "zero 1+two!" and edit.revision == 2
             assert [op.author for op in await document.history()] == ["ada", "bot:it"]
 
             async def fails() -> None:
-                async with document.edit_as(BOT) as edit:
+                async with document.edit(author=BOT) as edit:
                     edit.delete(0, 4)
                     raise ValueError("no")
 
             with pytest.raises(ValueError, match="no"):
                 await fails()
-            async with document.edit_as(BOT) as edit:
+            async with document.edit(author=BOT) as edit:
                 pass
             assert edit.revision is None and document.revision == 2
 
@@ -168,7 +168,7 @@ async def test_a_plugin_is_told_of_snapshots(settings: Settings) -> None:
         id = await server.create_document("Notes", "one")
         async with plugin.server.document(id) as document:
             for _ in range(100):
-                await document.edit(Delta().insert("x"), author=BOT)
+                await document.apply(Delta().insert("x"), author=BOT)
     assert plugin.saved == (("Notes", 100, "x" * 100 + "one"),)
 
 

@@ -51,7 +51,7 @@ async def after(server: Server, start: int, end: int, *deltas: Delta) -> tuple[s
         ranges: Ranges = it(server).ranges(document)
         await ranges.add("a", start, end, {"n": 1})
         for delta in deltas:
-            await document.edit(delta, author="it")
+            await document.apply(delta, author="it")
         found = await ranges.get("a")
         assert found is not None and found.data == {"n": 1}
         assert await ranges.all() == {"a": found}
@@ -104,7 +104,7 @@ async def test_a_range_is_a_range_whatever_happens(settings: Settings) -> None:
                     change = insert(at, "xy"[: pace.randrange(1, 3)])
                 else:
                     change = delete(at, min(pace.randrange(1, 6), document.length - at))
-                await document.edit(change, author="it")
+                await document.apply(change, author="it")
                 for found in (await ranges.all()).values():
                     assert 0 <= found.start <= found.end <= document.length
 
@@ -117,16 +117,16 @@ async def test_ranges_survive_a_restart_and_what_happened_since_they_were_stored
         async with it(server).server.document(id) as document:
             ranges = it(server).ranges(document)
             await ranges.add("fox", 16, 19, "F")
-            await document.edit(insert(0, "Oh! "), author="it")
+            await document.apply(insert(0, "Oh! "), author="it")
             await ranges.add("quick", 8, 13, "Q")
             await ranges.add("gone", 0, 1)
             await ranges.remove("gone")
-            await document.edit(delete(8, 5), author="it")
+            await document.apply(delete(8, 5), author="it")
     async with serve(settings) as server:
         async with it(server).server.document(id) as document:
-            await document.edit(insert(8, "quick"), author="it")
+            await document.apply(insert(8, "quick"), author="it")
             ranges = it(server).ranges(document)
-            await document.edit(insert(0, "Ah! "), author="it")
+            await document.apply(insert(0, "Ah! "), author="it")
             found = await ranges.all()
             shown = {key: (document.text[a:b], data) for key, (a, b, data) in found.items()}
             assert shown == {"quick": ("quick", "Q"), "fox": ("fox", "F")}
@@ -146,7 +146,7 @@ async def test_ranges_are_stored_anew_when_much_has_happened(settings: Settings)
             ranges = plugin.ranges(document)
             await ranges.add("fox", 16, 19)
             for _ in range(STALE):
-                await document.edit(insert(0, "x"), author="it")
+                await document.apply(insert(0, "x"), author="it")
             assert ranges.stale
             await ranges.flush()
             assert not ranges.stale
@@ -161,7 +161,7 @@ async def test_positions_of_an_earlier_revision_are_moved_and_wrong_ones_refused
         id = await server.create_document("Notes", TEXT)
         async with it(server).server.document(id) as document:
             ranges = it(server).ranges(document)
-            await document.edit(insert(0, "Oh! "), author="it")
+            await document.apply(insert(0, "Oh! "), author="it")
             assert await ranges.add("fox", 16, 19, revision=0) == (20, 23, None)
             for start, end in ((-1, 3), (3, 2), (0, 24)):
                 with pytest.raises(ValueError, match="range can't"):
@@ -177,10 +177,10 @@ async def test_of_a_frozen_document_they_are_as_they_were(settings: Settings) ->
         async with it(server).server.document(id) as document:
             live: Ranges = it(server).ranges(document)
             await live.add("fox", 16, 19)
-            await document.edit(insert(0, "Oh! "), author="it")
+            await document.apply(insert(0, "Oh! "), author="it")
             await live.add("quick", 8, 13)
             await live.update("fox", "F")  # is stored as of now
-            await document.edit(delete(0, 8), author="it")
+            await document.apply(delete(0, 8), author="it")
             await live.add("fox", 12, 15, "G")
             for revision, wanted in (
                 (0, {"fox": "fox"}),

@@ -11,6 +11,7 @@ import pytest
 from collab.ot import Delta
 from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
 from collab.protocol.settings import Limits, Settings
 from collab.rooms import Quiet, Room, Rooms, Session
 from collab.storage.memory import MemoryStore
@@ -232,7 +233,7 @@ async def test_a_visitor_of_a_large_document_does_not_store_it_again(
     rooms = Rooms(store, settings)
     for _ in range(5):
         async with rooms.use("big") as room:
-            await room.edit(Delta().insert("x"), author="me")
+            await room.edit(Delta().insert("x"), author=User("me", "", ""))
         await eventually(lambda: rooms.all() == [])
     loaded = await store.load("big")
     assert loaded is not None
@@ -244,7 +245,7 @@ async def test_a_visitor_of_a_large_document_does_not_store_it_again(
 async def test_an_edit_moves_its_document_up_the_list(store: MemoryStore, rooms: Rooms) -> None:
     before = await store.document("doc")
     async with rooms.use("doc") as room:
-        await room.edit(Delta().insert("x"), author="me")
+        await room.edit(Delta().insert("x"), author=User("me", "", ""))
     await rooms.journal.drain()
     after = await store.document("doc")
     assert before is not None

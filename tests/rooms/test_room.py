@@ -8,14 +8,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from collab.ot import Delta
 from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
 from collab.protocol.settings import Limits, Settings
 from collab.rooms import Quiet, Room, Rooms, Session
 from collab.storage.memory import MemoryStore
-from collab.storage.port import Append, StorageError
+from collab.storage.port import Append, Author, StorageError
 from tests.rooms.conftest import Reader, enter, make_document, typed
 
 
@@ -228,10 +230,43 @@ async def test_all_waiting_edits_share_a_transaction(store: MemoryStore, rooms: 
 
 async def test_server_side_edits_return_when_they_are_committed(room: Room) -> None:
     ann = await enter(room, "a")
-    revision = await room.edit(Delta().insert("bot"), author="bot:1")
+    revision = await room.edit(Delta().insert("bot"), author=User("bot:1", "", ""))
     assert revision == room.revision == 1
     [operation] = ann.operations
     assert operation.author == "bot:1"
+
+
+async def test_what_authors_are_called_is_saved_with_their_first_edit(
+    room: Room, store: MemoryStore
+) -> None:
+    ann, bob = await enter(room, "a"), await enter(room, "b")
+    for number in (1, 2):
+        room.submit(ann, typed(number - 1, number, 0, "x"))
+        await ann.until(lambda reader, number=number: len(reader.operations) == number)
+    called = Author("user-a", "a", "#000000", 1)
+    assert await store.authors("doc", 10) == [called]
+    ann.user = User("user-a", "Ann", "#000000")
+    room.submit(bob, typed(2, 1, 0, "z"))
+    await room.edit(Delta().insert("1"), author=User("bot:1", "One", "#512da8"))
+    await room.edit(Delta().insert("2"), author=User("bot:2", "", ""))
+    known = [called, Author("user-b", "b", "#000000", 3), Author("bot:1", "One", "#512da8", 4)]
+    assert await store.authors("doc", 10) == known
+    room.submit(ann, typed(5, 3, 0, "!"))
+    await ann.until(lambda reader: len(reader.operations) == 6)
+    assert await store.authors("doc", 10) == [replace(called, name="Ann"), *known[1:]]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("", "Ada", ""), ("\ud800", "Ada", ""), ("a\0", "Ada", ""), ("x" * 201, "Ada", ""),
+        (7, "Ada", ""), ("ada", None, ""), ("ada", "\udfff", ""), ("ada", "x" * 201, ""),
+        ("ada", "Ada", "red"), ("ada", "Ada", "#0B6E4F"), ("ada", "Ada", None),
+    ],
+)
+def test_what_nobody_can_be_is_no_user(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"^A user"):
+        User(*wrong)
 
 
 async def test_many_loads_at_once_are_one(store: MemoryStore, settings: Settings) -> None:
@@ -294,7 +329,7 @@ async def test_an_idle_room_leaves_memory_with_a_snapshot(
 
     rooms = Rooms(store, settings, Watching())
     async with rooms.use("doc") as room:
-        await room.edit(Delta().insert("text"), author="x")
+        await room.edit(Delta().insert("text"), author=User("x", "", ""))
     async with asyncio.timeout(5):
         await closed.wait()
     assert rooms.all() == []
@@ -342,7 +377,7 @@ async def test_plugins_may_rewrite_and_veto(store: MemoryStore, settings: Settin
         assert room.content.text() == "ANNBOB"
         assert observer.asked == 3
         with pytest.raises(CollabError):
-            await room.edit(Delta().insert("no"), author="bot")
+            await room.edit(Delta().insert("no"), author=User("bot", "", ""))
         one, other = ann.user.id, bob.user.id
         assert observer.authors == [(one, one), (other, other), (other, other), (None, "bot")]
     await rooms.stop(1.0)

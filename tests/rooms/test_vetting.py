@@ -9,10 +9,13 @@ import pytest
 from collab.ot import Delta
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
 from collab.protocol.settings import Settings
 from collab.rooms import Quiet, Room, Rooms, Session
 from collab.storage.memory import MemoryStore
 from tests.rooms.conftest import Reader, enter, typed
+
+BOT = User("bot", "", "")
 
 
 class Pondering(Quiet):
@@ -47,9 +50,9 @@ async def test_an_edit_that_is_given_up_holds_up_nobody(
 ) -> None:
     async with rooms.use("doc") as room:
         ann = await enter(room, "a")
-        given_up = asyncio.ensure_future(room.edit(Delta().insert("never"), author="bot"))
+        given_up = asyncio.ensure_future(room.edit(Delta().insert("never"), author=BOT))
         await pondering.asked.wait()
-        waiting = asyncio.ensure_future(room.edit(Delta().insert("bot"), author="bot"))
+        waiting = asyncio.ensure_future(room.edit(Delta().insert("bot"), author=BOT))
         room.submit(ann, typed(0, 1, 0, "ann"))
         given_up.cancel()
         pondering.go.set()

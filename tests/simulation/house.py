@@ -318,7 +318,7 @@ class Server:
         """An edit made on the server, as `PUT …/content` makes it."""
         async with self.rooms.use(DOCUMENT) as room:
             delta = random_edit(self.house.random, room.content, rich=self.house.rich)
-            revision = await room.edit(delta, author="api", revision=room.revision)
+            revision = await room.edit(delta, author=User("api", "", ""), revision=room.revision)
             if revision > len(self.house.logged()):
                 raise BrokenPromiseError("an edit on the server returned before it was saved")
 

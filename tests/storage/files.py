@@ -10,7 +10,10 @@ from typing import Any
 from collab.storage.backup import written
 from collab.storage.port import Store
 
-COUNTED = {"operation": "operations", "client": "clients", "state": "state", "row": "rows"}
+COUNTED = {
+    "operation": "operations", "client": "clients", "author": "authors", "state": "state",
+    "row": "rows",
+}
 
 DESCRIBED: dict[str, Any] = {
     "id": "notes", "title": "Notes", "type": "text", "epoch": "epoch-1", "revision": 2,
@@ -28,9 +31,10 @@ SECOND = {
 }
 ANN = {"kind": "client", "client": "ann", "sequence": 1, "revision": 1}
 BOB = {"kind": "client", "client": "bob", "sequence": 7, "revision": 2}
+AUTHOR = {"kind": "author", "id": "Ann", "name": "Ann É", "color": "#0b6e4f", "since": 1}
 KEPT = {"kind": "state", "plugin": "tags", "key": "colour", "value": {"red": [1, None, "é"]}}
 
-LINES: list[dict[str, Any]] = [HEADER, SNAPSHOT, FIRST, SECOND, ANN, BOB, KEPT]
+LINES: list[dict[str, Any]] = [HEADER, SNAPSHOT, FIRST, SECOND, ANN, BOB, AUTHOR, KEPT]
 """A small document, all of whose lines fit."""
 
 

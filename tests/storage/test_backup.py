@@ -16,8 +16,19 @@ from collab.storage import MemoryStore
 from collab.storage.backup import BadBackup, line_of, read, written
 from collab.storage.backup.lines import from_json, to_json
 from collab.storage.backup.writing import PIECE
-from collab.storage.port import Append, Kept, Rows, Sent, Snapshot, StorageError, Store, Value
+from collab.storage.port import (
+    Append,
+    Author,
+    Kept,
+    Rows,
+    Sent,
+    Snapshot,
+    StorageError,
+    Store,
+    Value,
+)
 from tests.storage.files import (
+    AUTHOR,
     BOB,
     DESCRIBED,
     FIRST,
@@ -38,11 +49,12 @@ ROW = {"kind": "row", "values": ["red", 5]}
 async def test_what_is_written_is_read(store: Store) -> None:
     await store.create(document(title="Ω \u2028 'n'"), b'[{"insert":"\xc3\xa9"}]')
     log = [operation(1), operation(2, "bob", 1, text="\\n\U0001f600")]
-    await store.append([Append("notes", log)])
+    called = [Author("Ann", "Ann \u2028", "#0b6e4f", 1)]
+    await store.append([Append("notes", log, authors=called)])
     await store.set_state("chat", "notes", "a\u0000b", b'{"deep":[1,null,"\\u2028"]}')
     data = await exported(store, "notes")
     assert [json.loads(line)["kind"] for line in data.splitlines()[1:]] == [
-        "snapshot", "operation", "operation", "client", "client", "state", "end",
+        "snapshot", "operation", "operation", "client", "client", "author", "state", "end",
     ]
     backup = read(data)
     assert backup.belongings == await store.belongings("notes")
@@ -137,6 +149,7 @@ def test_lines_that_fit() -> None:
     assert found.snapshot == Snapshot(0, b'[{"insert": "one"}]')
     assert [one.delta for one in backup.operations][1] == json.dumps(SECOND["delta"]).encode()
     assert found.clients == [Sent("ann", 1, 1), Sent("bob", 7, 2)]
+    assert found.authors == [Author("Ann", "Ann É", "#0b6e4f", 1)]
     assert found.state == [Kept("tags", "colour", json.dumps(KEPT["value"]).encode())]
     assert found.tables == [
         Rows("tags", "tags_tag", ["name", "size"], [["red", 5]]),
@@ -209,14 +222,14 @@ WRONG: dict[str, tuple[list[dict[str, Any]], str]] = {
     "unknown": ([with_(HEADER, more=1), *LINES[1:]], "Line 1: .*unknown field `more`"),
     "no time": ([header(created=-1), *LINES[1:]], "Line 1"),
     "huge revision": ([header(revision=2**60), *LINES[1:]], "Line 1"),
-    "another head": ([header(revision=3), *LINES[1:]], "Line 8: the last revision is 2"),
+    "another head": ([header(revision=3), *LINES[1:]], "Line 9: the last revision is 2"),
     "no snapshot": ([HEADER], "Line 2: there is no snapshot"),
     "no snapshot but more": ([HEADER, FIRST], "Line 2: .*kind operation can't follow the first"),
     "two snapshots": ([HEADER, SNAPSHOT, *LINES[1:]], "Line 3: there is a snapshot already"),
     "late snapshot": ([HEADER, SNAPSHOT, FIRST, SNAPSHOT], "Line 4: .*snapshot can't follow"),
     "unknown kind": ([HEADER, SNAPSHOT, {"kind": "joke"}], "Line 3: .*'joke'"),
     "no kind": ([HEADER, SNAPSHOT, {}], "Line 3: .*missing required field `kind`"),
-    "end twice": ([*LINES, {"kind": "end"}], "Line 8"),
+    "end twice": ([*LINES, {"kind": "end"}], "Line 9"),
     "client first": ([*LINES[:5], FIRST], "Line 6: .*operation can't follow .*client"),
     "a gap": ([HEADER, SNAPSHOT, SECOND], "Line 3: revision 1 comes next, not 2"),
     "twice": ([HEADER, SNAPSHOT, FIRST, FIRST], "Line 4: revision 2 comes next, not 1"),
@@ -237,22 +250,25 @@ WRONG: dict[str, tuple[list[dict[str, Any]], str]] = {
         [*LINES[:6], with_(BOB, client="eve", revision=2)],
         "Line 7: operation 2 is not of client 'eve'",
     ),
-    "value twice": ([*LINES, KEPT], "Line 8: plugin 'tags' has a value for 'colour' already"),
-    "row first": ([*LINES, ROW], "Line 8: .*row can't follow .*state"),
+    "author twice": ([*LINES[:7], AUTHOR], "Line 8: author 'Ann' was there before"),
+    "no author": ([*LINES[:6], with_(AUTHOR, since=0)], "Line 7: .*since"),
+    "late author": ([*LINES, AUTHOR], "Line 9: .*author can't follow .*state"),
+    "value twice": ([*LINES, KEPT], "Line 9: plugin 'tags' has a value for 'colour' already"),
+    "row first": ([*LINES, ROW], "Line 9: .*row can't follow .*state"),
     "row too long": (
-        [*LINES, TABLE, with_(ROW, values=[1, 2, 3])], "Line 9: 2 columns need as many values"
+        [*LINES, TABLE, with_(ROW, values=[1, 2, 3])], "Line 10: 2 columns need as many values"
     ),
-    "no value": ([*LINES, TABLE, with_(ROW, values=[1, [2]])], "Line 9: a value is null"),
+    "no value": ([*LINES, TABLE, with_(ROW, values=[1, [2]])], "Line 10: a value is null"),
     "no base64": (
-        [*LINES, TABLE, with_(ROW, values=[1, {"bytes": "*"}])], "Line 9: .*in Base64"
+        [*LINES, TABLE, with_(ROW, values=[1, {"bytes": "*"}])], "Line 10: .*in Base64"
     ),
     "more than bytes": (
-        [*LINES, TABLE, with_(ROW, values=[1, {"bytes": "", "x": 1}])], "Line 9: a value is"
+        [*LINES, TABLE, with_(ROW, values=[1, {"bytes": "", "x": 1}])], "Line 10: a value is"
     ),
-    "too large": ([*LINES, TABLE, with_(ROW, values=[1, 2**63])], "Line 9: .*64 bits"),
-    "table twice": ([*LINES, TABLE, ROW, TABLE], "Line 10: table 'tags_tag' was there before"),
-    "column twice": ([*LINES, with_(TABLE, columns=["a", "a"])], "Line 8: the columns"),
-    "document column": ([*LINES, with_(TABLE, columns=["document"])], "Line 8: the columns"),
+    "too large": ([*LINES, TABLE, with_(ROW, values=[1, 2**63])], "Line 10: .*64 bits"),
+    "table twice": ([*LINES, TABLE, ROW, TABLE], "Line 11: table 'tags_tag' was there before"),
+    "column twice": ([*LINES, with_(TABLE, columns=["a", "a"])], "Line 9: the columns"),
+    "document column": ([*LINES, with_(TABLE, columns=["document"])], "Line 9: the columns"),
 }
 
 
@@ -271,9 +287,9 @@ def test_a_sentence_quotes_no_more_than_one_can_read() -> None:
         assert len(str(caught.value)) < 600
 
 
-@pytest.mark.parametrize("name", ["operations", "clients", "state", "rows"])
+@pytest.mark.parametrize("name", ["operations", "clients", "authors", "state", "rows"])
 def test_counts_that_are_not_right(name: str) -> None:
-    with pytest.raises(BadBackup, match=r"^Line 8: there are \d .*, not 9\."):
+    with pytest.raises(BadBackup, match=r"^Line 9: there are \d .*, not 9\."):
         read(sealed(LINES, **{name: 9}))
 
 
@@ -284,7 +300,7 @@ def test_json_that_is_none(value: bytes) -> None:
     *lines, end = sealed(LINES).splitlines(keepends=True)
     body = b"".join(lines).replace(json.dumps(KEPT["value"]).encode(), value)
     told = {**json.loads(end), "sha256": hashlib.sha256(body).hexdigest()}
-    with pytest.raises(BadBackup, match=r"^Line 7: "):
+    with pytest.raises(BadBackup, match=r"^Line 8: "):
         read(body + json.dumps(told).encode())
 
 

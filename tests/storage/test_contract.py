@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from collab.storage.port import Append, Conflict, Kept, Snapshot, Store, StoredOperation
+from collab.storage.port import Append, Author, Conflict, Kept, Snapshot, Store, StoredOperation
 from tests.storage.making import EMPTY, append, document, operation
 
 
@@ -91,6 +91,29 @@ async def test_what_plugins_keep_moves_with_the_log(store: Store) -> None:
     assert await store.get_state("chat", "a", "seen") == b"5"
     assert await store.delete("a")
     assert await store.list_state("bot", "a") == {}
+
+
+async def test_what_authors_are_called_moves_with_the_log(store: Store) -> None:
+    await store.create(document("a"), EMPTY)
+    await store.create(document("b"), EMPTY)
+    assert list(await store.authors("a", 10)) == []
+    [one] = append(1, 3, document="a")
+    eve, ann = Author("Eve", "Éve \u2028", "#0b6e4f", 3), Author("Ann", "Ann", "", 1)
+    other = Append("b", [operation(1)], [Kept("chat", "key", b"1")], [Author("Ann", "A", "", 1)])
+    await store.append([Append("a", one.operations, authors=[eve, ann]), other])
+    assert list(await store.authors("a", 10)) == [ann, eve]
+    assert list(await store.authors("a", 1)) == [ann]
+    assert list(await store.authors("b", 10)) == [Author("Ann", "A", "", 1)]
+    renamed = Author("Ann", "Countess", "#512da8", 4)
+    with pytest.raises(Conflict):
+        await store.append([Append("a", [operation(5)], authors=[renamed])])
+    assert list(await store.authors("a", 10)) == [ann, eve]
+    await store.append([Append("a", [operation(4)], authors=[renamed])])
+    assert list(await store.authors("a", 10)) == [replace(renamed, since=1), eve]
+    assert await store.delete("a")
+    assert list(await store.authors("a", 10)) == []
+    await store.create(document("a"), EMPTY)
+    assert list(await store.authors("a", 10)) == []
 
 
 async def test_one_append_holds_several_documents(store: Store) -> None:

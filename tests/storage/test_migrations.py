@@ -25,7 +25,8 @@ from collab.storage.sqlite import migration_engine
 from collab.storage.tables import metadata
 from tests.storage.making import EMPTY, append, document
 
-NEWEST = "0001"
+NEWEST = "0002"
+STEPS = ["0001", NEWEST]
 
 
 def scalar(path: Path, sql: str) -> object:
@@ -35,7 +36,7 @@ def scalar(path: Path, sql: str) -> object:
 
 async def test_a_new_database_gets_every_step_and_then_none(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "a" / "b")
-    assert await migrate(settings) == [NEWEST]
+    assert await migrate(settings) == STEPS
     assert await migrate(settings) == []
     path = tmp_path / "a" / "b" / "collab.sqlite3"
     assert scalar(path, "SELECT version_num FROM alembic_version") == NEWEST
@@ -93,8 +94,8 @@ STEP = """
     import sqlalchemy as sa
     from alembic import op
 
-    revision = "0002"
-    down_revision = "0001"
+    revision = "0003"
+    down_revision = "0002"
 
     def upgrade():
         with op.batch_alter_table("documents", recreate="always") as batch:
@@ -122,8 +123,8 @@ async def with_content(settings: Settings) -> None:
 async def test_rebuilding_a_table_keeps_what_refers_to_it(tmp_path: Path, steps: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     await with_content(settings)
-    (steps / "0002_language.py").write_text(dedent(STEP))
-    assert await migrate(settings) == ["0002"]
+    (steps / "0003_language.py").write_text(dedent(STEP))
+    assert await migrate(settings) == ["0003"]
     path = tmp_path / "data" / "collab.sqlite3"
     assert scalar(path, "SELECT count(*) FROM operations") == 100
     assert scalar(path, "SELECT count(language IS NULL) FROM documents") == 2
@@ -137,14 +138,14 @@ async def test_control_with_foreign_keys_on_the_log_is_deleted(
 ) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     await with_content(settings)
-    (steps / "0002_language.py").write_text(dedent(STEP))
+    (steps / "0003_language.py").write_text(dedent(STEP))
     pragmas = sqlite_connection.pragmas
     monkeypatch.setattr(
         sqlite_connection,
         "pragmas",
         lambda role, durability: pragmas(role, durability) | {"foreign_keys": 1},
     )
-    assert await migrate(settings) == ["0002"]
+    assert await migrate(settings) == ["0003"]
     assert scalar(tmp_path / "data" / "collab.sqlite3", "SELECT count(*) FROM operations") == 0
 
 
@@ -161,7 +162,7 @@ async def test_a_step_that_fails_leaves_nothing_behind(
 ) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     await with_content(settings)
-    (steps / "0002_language.py").write_text(dedent(STEP) + f"    {line}\n")
+    (steps / "0003_language.py").write_text(dedent(STEP) + f"    {line}\n")
     with pytest.raises(error, match=message):
         await migrate(settings)
     path = tmp_path / "data" / "collab.sqlite3"
@@ -169,23 +170,23 @@ async def test_a_step_that_fails_leaves_nothing_behind(
     assert scalar(path, "SELECT count(*) FROM operations") == 100
     schema = str(scalar(path, "SELECT sql FROM sqlite_schema WHERE name = 'documents'"))
     assert "language" not in schema
-    (steps / "0002_language.py").write_text(dedent(STEP))
-    assert await migrate(settings) == ["0002"]
+    (steps / "0003_language.py").write_text(dedent(STEP))
+    assert await migrate(settings) == ["0003"]
 
 
 async def test_each_step_is_a_transaction_of_its_own(tmp_path: Path, steps: Path) -> None:
-    (steps / "0002_language.py").write_text(dedent(STEP))
-    third = """
-        revision = "0003"
-        down_revision = "0002"
+    (steps / "0003_language.py").write_text(dedent(STEP))
+    fourth = """
+        revision = "0004"
+        down_revision = "0003"
 
         def upgrade():
-            raise RuntimeError("third")
+            raise RuntimeError("fourth")
     """
-    (steps / "0003_third.py").write_text(dedent(third))
-    with pytest.raises(RuntimeError, match="third"):
+    (steps / "0004_fourth.py").write_text(dedent(fourth))
+    with pytest.raises(RuntimeError, match="fourth"):
         await upgrade(migration_engine(tmp_path / "log.sqlite3"))
-    assert scalar(tmp_path / "log.sqlite3", "SELECT version_num FROM alembic_version") == "0002"
+    assert scalar(tmp_path / "log.sqlite3", "SELECT version_num FROM alembic_version") == "0003"
 
 
 START = """
@@ -224,7 +225,7 @@ async def test_of_servers_that_start_at_once_one_migrates(tmp_path: Path) -> Non
     ]
     results = await asyncio.gather(*(process.communicate() for process in processes))
     assert [process.returncode for process in processes] == [0] * 4, results
-    assert sorted(int(output) for output, _ in results) == [0, 0, 0, 1]
+    assert sorted(int(output) for output, _ in results) == [0, 0, 0, len(STEPS)]
     store = await open_store(Settings(data_dir=tmp_path / "data"))
     assert isinstance(store, DatabaseStore)
     assert len((await store.documents()).documents) == 4

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from collab.storage.port import (
     Append,
+    Author,
     Belongings,
     Conflict,
     Kept,
@@ -87,6 +88,7 @@ def belongings(*tables: Rows, first: int = 0) -> Belongings:
         replace(document(), revision=first + 3),
         Snapshot(first, b'[{"insert":"hello"}]'),
         [Sent("ann", first + 2, first + 2), Sent("bob", 9, first + 3), Sent("eve", 4, first)],
+        [Author("Ann", "Ann", "#0b6e4f", first + 1), Author("Bob", "Bobby", "", first + 3)],
         [Kept("gone", "key", b"[1]"), Kept("tags", "a", b'"x"'), Kept("tags", "b", b"null")],
         list(tables),
     )
@@ -131,6 +133,7 @@ async def test_what_belongs_to_a_document_that_was_edited(store: Store) -> None:
         replace(document(), revision=3),
         Snapshot(0, EMPTY),
         [Sent("ann", 3, 3)],
+        [],
         [Kept("tags", "b", b"1")],
         [],
     )
@@ -154,7 +157,7 @@ async def test_a_log_may_begin_later(store: Store) -> None:
 
 
 async def test_a_log_may_be_empty(store: Store) -> None:
-    given = Belongings(replace(document(), revision=5), Snapshot(5, EMPTY), [], [], [])
+    given = Belongings(replace(document(), revision=5), Snapshot(5, EMPTY), [], [], [], [])
     await store.restore(given, [], [])
     assert await store.belongings("notes") == given
     await store.append(append(6))
@@ -166,7 +169,7 @@ async def test_an_id_that_is_taken(store: Store, tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="notes already"):
         await store.restore(belongings(TAGS), log(), [])
     found = await store.belongings("notes")
-    assert found == Belongings(document(title="First"), Snapshot(0, EMPTY), [], [], [])
+    assert found == Belongings(document(title="First"), Snapshot(0, EMPTY), [], [], [], [])
 
 
 async def test_rows_of_plugins_come_back_under_any_id(store: Store, tmp_path: Path) -> None:

@@ -18,7 +18,12 @@ from tests.storage.making import EMPTY, append, document, operation
 
 LENGTH = 200
 BELONGINGS = Belongings(
-    replace(document(), revision=LENGTH), Snapshot(0, EMPTY), [Sent("ann", LENGTH, LENGTH)], [], []
+    replace(document(), revision=LENGTH),
+    Snapshot(0, EMPTY),
+    [Sent("ann", LENGTH, LENGTH)],
+    [],
+    [],
+    [],
 )
 LOG: list[StoredOperation] = [operation(revision) for revision in range(1, LENGTH + 1)]
 

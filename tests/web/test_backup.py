@@ -112,7 +112,7 @@ async def live(server: Server) -> tuple[str, dict[str, Any]]:
     return id, bob.welcome
 
 
-@pytest.mark.bundled("authorship", "chat", "comments", "history")
+@pytest.mark.bundled("chat", "comments")
 async def test_a_document_comes_back_with_all_that_was_kept_of_it(settings: Settings) -> None:
     async with serve(settings) as server:
         id, welcome = await live(server)
@@ -125,7 +125,8 @@ async def test_a_document_comes_back_with_all_that_was_kept_of_it(settings: Sett
         )
         kept = read(data).belongings
         owners = {one.plugin.partition(":")[0] for one in (*kept.state, *kept.tables)}
-        assert owners == {"authorship", "chat", "comments", "history"}
+        assert owners == {"chat", "comments"}
+        assert [one.name for one in kept.authors] == ["Ada", "Bob"]
         await delete(server, id)
         status, made = await send(server, data)
         assert (status, made["id"], made["original"], made["revision"]) == (201, id, id, 3)
@@ -160,7 +161,7 @@ async def test_a_document_comes_back_with_all_that_was_kept_of_it(settings: Sett
         assert "Hello & <b>" in json.dumps(found)
 
 
-@pytest.mark.bundled("authorship", "chat", "comments", "history")
+@pytest.mark.bundled("chat", "comments")
 async def test_an_id_that_is_taken_is_replaced(settings: Settings) -> None:
     async with serve(settings) as server:
         id, _ = await live(server)

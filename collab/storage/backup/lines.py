@@ -78,6 +78,15 @@ class ClientLine(_Line, tag="client"):
     revision: Number
 
 
+class AuthorLine(_Line, tag="author"):
+    """A `collab.storage.port.Author`: what somebody who wrote is called."""
+
+    id: Text
+    name: Text
+    color: Text
+    since: Number
+
+
 class StateLine(_Line, tag="state"):
     """A JSON value that a plugin keeps for the document under a key."""
 
@@ -109,12 +118,22 @@ class EndLine(_Line, tag="end"):
 
     operations: int
     clients: int
+    authors: int
     state: int
     rows: int
     sha256: str
 
 
-Line = SnapshotLine | OperationLine | ClientLine | StateLine | TableLine | RowLine | EndLine
+Line = (
+    SnapshotLine
+    | OperationLine
+    | ClientLine
+    | AuthorLine
+    | StateLine
+    | TableLine
+    | RowLine
+    | EndLine
+)
 
 
 def to_json(value: Value) -> Any:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from collab.storage.backup.lines import (
     FORMAT,
     VERSION,
+    AuthorLine,
     ClientLine,
     EndLine,
     Header,
@@ -26,6 +27,7 @@ from collab.storage.backup.lines import (
     from_json,
 )
 from collab.storage.port import (
+    Author,
     Belongings,
     DocumentRecord,
     Kept,
@@ -144,6 +146,7 @@ class _Reader:
         self._last: dict[str, Sent] = {}
         """By client, its last operation in the log."""
         self._clients: dict[str, Sent] = {}
+        self._authors: dict[str, Author] = {}
         self._state: dict[tuple[str, str], Kept] = {}
         self._tables: dict[str, Rows] = {}
         self._rows: list[list[Value]] = []
@@ -155,6 +158,7 @@ class _Reader:
             SnapshotLine: self._take_snapshot,
             OperationLine: self._take_operation,
             ClientLine: self._take_client,
+            AuthorLine: self._take_author,
             StateLine: self._take_state,
             TableLine: self._take_table,
             RowLine: self._take_row,
@@ -213,6 +217,11 @@ class _Reader:
             )
         self._clients[line.client] = sent
 
+    def _take_author(self, line: AuthorLine) -> None:
+        if line.id in self._authors:
+            raise ValueError(f"author {line.id!r} was there before")
+        self._authors[line.id] = Author(line.id, line.name, line.color, line.since)
+
     def _take_state(self, line: StateLine) -> None:
         if (line.plugin, line.key) in self._state:
             raise ValueError(f"plugin {line.plugin!r} has a value for {line.key!r} already")
@@ -241,6 +250,7 @@ class _Reader:
         for what, told, found in (
             ("operations", end.operations, len(self._operations)),
             ("clients", end.clients, len(self._clients)),
+            ("authors", end.authors, len(self._authors)),
             ("values of plugins", end.state, len(self._state)),
             ("rows", end.rows, self._written),
         ):
@@ -258,6 +268,7 @@ class _Reader:
             self._document,
             self._snapshot,
             list(self._clients.values()),
+            list(self._authors.values()),
             list(self._state.values()),
             list(self._tables.values()),
         )
@@ -266,9 +277,10 @@ class _Reader:
 
 _FOLLOWS: dict[type, tuple[type, ...]] = {
     Header: (SnapshotLine,),
-    SnapshotLine: (OperationLine, ClientLine, StateLine, TableLine),
-    OperationLine: (ClientLine, StateLine, TableLine),
-    ClientLine: (StateLine, TableLine),
+    SnapshotLine: (OperationLine, ClientLine, AuthorLine, StateLine, TableLine),
+    OperationLine: (ClientLine, AuthorLine, StateLine, TableLine),
+    ClientLine: (AuthorLine, StateLine, TableLine),
+    AuthorLine: (StateLine, TableLine),
     StateLine: (TableLine,),
     TableLine: (RowLine,),
     RowLine: (TableLine,),

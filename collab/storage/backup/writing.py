@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from collab.storage.backup.lines import (
     VERSION,
+    AuthorLine,
     ClientLine,
     Described,
     EndLine,
@@ -64,6 +65,7 @@ async def _pieces(store: Store, belongings: Belongings) -> AsyncIterator[bytes]:
     end = EndLine(
         operations=belongings.document.revision - belongings.snapshot.revision,
         clients=len(belongings.clients),
+        authors=len(belongings.authors),
         state=len(belongings.state),
         rows=sum(len(table.rows) for table in belongings.tables),
         sha256=digest.hexdigest(),
@@ -93,6 +95,8 @@ async def _lines(store: Store, belongings: Belongings) -> AsyncIterator[bytes]:
         )
     for sent in belongings.clients:
         yield _encode(ClientLine(sent.client, sent.sequence, sent.revision))
+    for author in belongings.authors:
+        yield _encode(AuthorLine(author.id, author.name, author.color, author.since))
     for kept in belongings.state:
         yield _encode(StateLine(kept.plugin, kept.key, Raw(kept.value or b"null")))
     for table in belongings.tables:

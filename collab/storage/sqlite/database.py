@@ -4,7 +4,8 @@ The event loop and that thread share one interpreter lock, and a loop that is bu
 late. So what counts on the hot path is how often the thread must ask for it, which is a few
 times for every statement that is run. An append is therefore a single statement, whatever it
 holds: its rows come as JSON, what deduplicates is written by a trigger, and it is a transaction
-of its own, without BEGIN and COMMIT. (Only one that plugins keep something with has more.)
+of its own, without BEGIN and COMMIT. (Only one has more that plugins keep something with, or that
+brings an author.)
 """
 
 from __future__ import annotations
@@ -157,13 +158,13 @@ class SqliteDatabase(Database):
                 for operation in append.operations
             ]
         )
-        if not any(append.state for append in appends):
+        if not any(append.state or append.authors for append in appends):
             await self._write(partial(_execute, self._append_sql, (rows.decode(),)))
             return
         steps: list[tuple[str, Iterable[tuple[Any, ...]]]] = []
         steps.append((self._append_sql, [(rows.decode(),)]))
         for append in appends:
-            for step in self.state_steps(append):
+            for step in self.further_steps(append):
                 statement = _compiled(step.statement)
                 steps.append((statement.sql, [statement.values(row) for row in step.rows]))
         await self._write(partial(_transaction, steps))
