@@ -58,16 +58,17 @@ KINDS = (
 
 
 def find() -> str | None:
-    """The program: on the path, or brought by the package of the extra ``pandoc``."""
-    found = shutil.which("pandoc")
-    if found is not None:
-        return found
+    """The program: brought by the package of the extra ``pandoc``, or on the path.
+
+    The package's can do all of it; some distributions build theirs without the files that
+    Word and others begin with, and then it does not find them from inside its sandbox.
+    """
     package = importlib.util.find_spec("pypandoc")
     for folder in (package.submodule_search_locations or ()) if package else ():
         program = Path(folder) / "files" / "pandoc"
         if program.is_file():
             return str(program)
-    return None
+    return shutil.which("pandoc")
 
 
 class Pandoc:
@@ -117,6 +118,11 @@ async def _converse(process: asyncio.subprocess.Process, data: bytes) -> bytes:
     )
     if await process.wait() != 0:
         sentence = problem.decode("utf-8", "replace").strip()
+        if "Could not find data file" in sentence:
+            raise ValueError(
+                "The pandoc that is installed here can't write this format. The operator can"
+                " install another one with Collab's extra: pip install 'collab[pandoc]'."
+            )
         raise ValueError(f"It can't be converted: {sentence[:200] or 'pandoc gave up'}")
     return out
 

@@ -243,6 +243,16 @@ async def test_pandoc_reads_no_files_and_takes_no_longer_than_it_may() -> None:
         await Pandoc(PROGRAM, seconds=0.001).read(kind, b"x")
 
 
+async def test_a_pandoc_without_its_files_is_named(tmp_path: Path) -> None:
+    program = tmp_path / "pandoc"
+    program.write_text(
+        "#!/bin/sh\ncat > /dev/null\necho 'Could not find data file data/docx/x' >&2\nexit 97\n"
+    )
+    program.chmod(0o755)
+    with pytest.raises(ValueError, match=r"pip install 'collab\[pandoc\]'"):
+        await Pandoc(str(program)).write(pandoc.KINDS[0], "<p>Hello</p>")
+
+
 def test_without_pandoc_there_are_the_formats_that_need_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
