@@ -14,6 +14,7 @@ from tests.browser.test_look import CONTRAST, OVERFLOW, Scheme
 pytestmark = pytest.mark.browser
 
 MANY = """export default function activate(collab) {
+  globalThis.collab = collab;
   globalThis.done = [];
   globalThis.panels = {};
   for (const name of ["Bold", "Italic", "Table", "Picture", "Link"]) {
@@ -121,6 +122,60 @@ async def test_the_row_takes_back_what_it_has_room_for(house: House) -> None:
     assert changed[:-1] + gone == [*NAMES[:5], "Late", *NAMES[5:]]
     await ada.page.evaluate("late.remove()")
     assert await places(ada) == (row, away)
+
+
+async def test_a_tool_with_choices(house: House) -> None:
+    ada = await arrive(house, 1280)
+    page = ada.page
+    await page.evaluate(
+        """() => {
+          globalThis.level = "Text";
+          const levels = ["Text", "Heading 1", "Heading 2"];
+          globalThis.tool = collab.ui.addToolbarButton({
+            label: "Style", title: "Style of the line",
+            choices: () => levels.map((label) => ({
+              label, active: label === level, run() { level = label; tool.setLabel(label); },
+            })),
+          });
+        }"""
+    )
+    style = page.get_by_role("button", name="Style", exact=True)
+    choices = page.get_by_role("menu", name="Style of the line")
+    await style.click()
+    await expect(choices.get_by_role("menuitemradio", name="Text")).to_be_focused()
+    assert not await page.evaluate(OVERFLOW)
+    assert await page.evaluate(CONTRAST) == []
+    await ada.screenshot("toolbar-choices")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await expect(choices).to_have_count(0)
+    assert await page.evaluate("level") == "Heading 1"
+    style = page.get_by_role("button", name="Heading 1")
+    await style.focus()
+    await page.keyboard.press("Enter")
+    ticked = choices.get_by_role("menuitemradio", checked=True)
+    await expect(ticked).to_have_text("Heading 1")
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("ArrowUp")
+    await expect(choices.get_by_role("menuitemradio").last).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(choices).to_have_count(0)
+    await expect(style).to_be_focused()
+    assert await page.evaluate("level") == "Heading 1"
+    # In the menu of what has no room, and taken away while it is open.
+    await page.evaluate("tool.remove()")
+    await page.set_viewport_size({"width": 240, "height": 740})
+    await page.evaluate(
+        """() => void (globalThis.last = collab.ui.addToolbarButton({
+          label: "Zoom", choices: [{ label: "Large", run() { level = "Large"; } }],
+        }))"""
+    )
+    await more(ada).click()
+    await menu(ada).get_by_role("button", name="Zoom").click()
+    large = page.get_by_role("menuitemradio", name="Large")
+    await expect(large).to_be_in_viewport(ratio=1)
+    await page.evaluate("last.remove()")
+    await expect(large).to_have_count(0)
 
 
 async def test_the_menu_by_keyboard(house: House) -> None:

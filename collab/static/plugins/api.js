@@ -114,8 +114,14 @@ function uiApi(running) {
         onHide: { value: told(panel.onHide) },
       });
     },
-    addToolbarButton: (how) =>
-      own(addToolbarButton({ ...how, plugin, onClick: running.wrap("onClick", how.onClick) })),
+    addToolbarButton({ choices, onClick, ...how }) {
+      if (!choices) return own(addToolbarButton({ ...how, plugin, onClick: running.wrap("onClick", onClick) }));
+      const offered = () =>
+        Array.from(typeof choices === "function" ? choices() : choices, (one) => ({
+          ...one, run: running.wrap("run", one.run),
+        }));
+      return own(addToolbarButton({ ...how, plugin, choices: running.wrap("choices", offered) }));
+    },
     addCommand: (how) => own(addCommand({ ...how, plugin, run: running.wrap("run", how.run) })),
     openDialog(how) {
       const actions = how.actions?.map((action) =>

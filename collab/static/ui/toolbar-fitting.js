@@ -36,7 +36,12 @@ export function refit(change) {
 
 /** Puts the keyboard on a tool, or on what opens the menu that it is in. */
 export function focusTool(tool) {
-  (away.has(tool) ? byId("toolbar-more") : tool).focus();
+  anchorOf(tool).focus();
+}
+
+/** A tool, or what opens the menu that it is in. */
+export function anchorOf(tool) {
+  return away.has(tool) ? byId("toolbar-more") : tool;
 }
 
 /** Whether something that is in the menu has news. */
@@ -86,11 +91,14 @@ function watch() {
   menu.addEventListener("click", ({ target }) => target.closest("button") && menu.hidePopover());
 }
 
-/** Above or below what opens it, where there is more room. */
-function putBeside(menu, more) {
-  const { top, bottom, right } = more.getBoundingClientRect();
+/** Above or below what opens it, and to the side where there is more room. */
+export function putBeside(menu, tool) {
+  const { top, bottom, left, right } = tool.getBoundingClientRect();
+  const width = document.documentElement.clientWidth;
   const above = top > innerHeight / 2;
-  menu.style.right = `${Math.max(8, document.documentElement.clientWidth - right)}px`;
+  const leftwards = left + right > width;
+  menu.style.left = leftwards ? "auto" : `${Math.max(8, left)}px`;
+  menu.style.right = leftwards ? `${Math.max(8, width - right)}px` : "auto";
   menu.style.top = above ? "auto" : `${bottom + 6}px`;
   menu.style.bottom = above ? `${innerHeight - top + 6}px` : "auto";
   menu.style.maxHeight = `${(above ? top : innerHeight - bottom) - 14}px`;

@@ -1,15 +1,20 @@
 /** The row of buttons below the header, which is there when there is something in it. */
 
+import { openChoices } from "./choices.js";
 import { element, icon, place } from "./elements.js";
 import { refit } from "./toolbar-fitting.js";
 
 const byId = (id) => document.getElementById(id);
 
 /**
- * @param {{label: string, icon?: string, title?: string, plugin?: string, onClick: () => void}} how
- *   `icon` is a name in icons.svg; on a narrow screen it stands for the label
+ * @param {{label: string, icon?: string, title?: string, plugin?: string, onClick?: () => void,
+ *   choices?: () => Array<{label: string, active?: boolean, run: () => void}>}} how
+ *   `icon` is a name in icons.svg, which stands for the label on a narrow screen; `choices` are
+ *   asked for when it is pressed, and shown in a menu
  */
-export function addToolbarButton({ label, icon: drawing, title = label, plugin = "", onClick }) {
+export function addToolbarButton({ label, icon: drawing, title = label, plugin = "", onClick, choices }) {
+  let menu = null;
+  const words = element("span", { class: "tool-label" }, label);
   const button = element(
     "button",
     {
@@ -18,16 +23,29 @@ export function addToolbarButton({ label, icon: drawing, title = label, plugin =
       title,
       // A press must not take the selection away that it is about.
       onmousedown: (event) => event.preventDefault(),
-      onclick: () => onClick(),
+      onclick: () => (choices ? choose() : onClick()),
     },
     ...(drawing ? [icon(drawing)] : []),
-    element("span", { class: "tool-label" }, label),
+    words,
   );
   button.toggleAttribute("data-icon", Boolean(drawing));
+  if (choices) button.setAttribute("aria-haspopup", "menu");
   refit(() => place(byId("toolbar-buttons"), button, plugin));
+
+  function choose() {
+    const offered = choices();
+    if (offered?.length) menu = openChoices(button, title, offered);
+  }
+
   return {
     setActive: (active) => void button.setAttribute("aria-pressed", String(Boolean(active))),
     setDisabled: (disabled) => void (button.disabled = Boolean(disabled)),
-    remove: () => refit(() => button.remove()),
+    setLabel(text) {
+      if (words.textContent !== String(text)) refit(() => void (words.textContent = String(text)));
+    },
+    remove() {
+      menu?.remove();
+      refit(() => button.remove());
+    },
   };
 }
