@@ -87,7 +87,13 @@ class Watchdog:
         while not self._ending.wait(self._interval):
             if time.monotonic() - self._beat < self._late:
                 continue
-            found = self._look(thread)
+            try:
+                found = self._look(thread)
+            except Exception:
+                # What is looked at runs on meanwhile. The next look may be luckier; without
+                # this thread nobody would ever be named again.
+                log.exception("could not see who blocks the event loop")
+                continue
             if found is None:
                 continue
             culprit, seconds, stack = found
@@ -99,14 +105,11 @@ class Watchdog:
     def _look(self, thread: int) -> tuple[Culprit, float, str] | None:
         """Look again and again until the loop goes on; who was seen most of the time."""
         beat = self._beat
-        looks = 0
         seen: Counter[Culprit] = Counter()
         stacks: dict[Culprit, str] = {}
         warned = False
         while self._beat == beat and not self._ending.is_set():
-            frame = sys._current_frames().get(thread)
-            looks += 1
-            found = None if frame is None else self._name(frame)
+            found = self._name(_frames(thread))
             if found is not None:
                 culprit, stack = found
                 seen[culprit] += 1
@@ -126,12 +129,25 @@ class Watchdog:
         seconds = min(time.monotonic() - beat, self._late + (times + 1) * self._interval)
         return culprit, seconds, stacks[culprit]
 
-    def _name(self, frame: FrameType) -> tuple[Culprit, str] | None:
+    def _name(self, frames: list[tuple[FrameType, int]]) -> tuple[Culprit, str] | None:
         """The outermost frame that belongs to a plugin, and the stack from there on."""
-        frames = list(traceback.walk_stack(frame))[::-1]
         for number, (one, _) in enumerate(frames):
             plugin = self._whose(one.f_code.co_filename)
             if plugin is not None:
                 stack = traceback.StackSummary.extract(iter(frames[number:]))
                 return Culprit(plugin, one.f_code.co_name), "".join(stack.format()).rstrip()
         return None
+
+
+def _frames(thread: int) -> list[tuple[FrameType, int]]:
+    """Where a thread is: its frames and their lines, outermost first.
+
+    Walked in one go: the thread may run on between any two steps, and then what follows a
+    frame may be (seen with Python 3.11) no frame at all.
+    """
+    frame = sys._current_frames().get(thread)
+    found = []
+    while isinstance(frame, FrameType):
+        found.append((frame, frame.f_lineno))
+        frame = frame.f_back
+    return found[::-1]

@@ -54,6 +54,20 @@ async def test_a_plugin_that_blocks_the_loop_is_named_and_left_alone(
     await manager.stop()
 
 
+async def test_a_plugin_in_a_folder_that_was_given_relatively_is_named_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = WAIT.format(how="def", hook="document_opened", before="pass")
+    write_plugin(tmp_path / "my-plugins", "bad", source)
+    manager = make_manager(Path("my-plugins"), bounds=Bounds(late=0.08, blocked=0.2, pause=60))
+    await manager.start()
+    FakeRoom(manager)
+    await until(lambda: manager.health()["bad"].state == "open")
+    assert "plugin bad blocked the event loop" in caplog.text
+    await manager.stop()
+
+
 async def test_a_task_and_a_timer_are_named_too(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -85,6 +99,27 @@ async def test_who_never_lets_go_is_named_while_it_holds_on(
     await manager.told()
     assert "plugin bad blocks the event loop in document_opened, for 0.1 s now" in caplog.text
     await manager.stop()
+
+
+async def test_a_look_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Culprit] = []
+    looks = 0
+
+    def whose(file: str) -> str | None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise AttributeError("'dict' object has no attribute 'f_lineno'")
+        return "bad" if file == __file__ else None
+
+    dog = Watchdog(whose, lambda who, seconds, stack: told.append(who), 0.04, 0.05)
+    dog.start()
+    await asyncio.sleep(0)
+    time.sleep(0.3)  # noqa: ASYNC251 - that is what is tried
+    await until(lambda: told)
+    dog.stop()
+    assert told[0].plugin == "bad"
+    assert "could not see who blocks the event loop" in caplog.text
 
 
 async def test_what_is_no_plugins_is_nobodys() -> None:
