@@ -280,6 +280,21 @@ def test_lines_that_do_not_fit(name: str) -> None:
     assert str(caught.value).endswith(("import a file as it was exported.", "or a later one."))
 
 
+def test_a_file_of_before_the_authors_is_read_with_the_names_that_a_plugin_kept() -> None:
+    names = {"Bob": ["Bob É", "#0b6e4f"], "gone": ["Gone", "red"], "x": None}
+    noted = {"kind": "state", "plugin": "tags", "key": "authors", "value": names}
+    other = {"kind": "state", "plugin": "gists", "key": "authors", "value": [1]}
+    *lines, end = sealed([*LINES[:6], noted, other]).splitlines(keepends=True)
+    told = json.loads(end)
+    assert told.pop("authors") == 0
+    belongings = read(b"".join([*lines, json.dumps(told).encode()])).belongings
+    assert belongings.authors == [
+        Author("Bob", "Bob É", "#0b6e4f", 2), Author("gone", "Gone", "", 1)
+    ]
+    assert [kept.plugin for kept in belongings.state] == ["tags", "gists"]
+    assert read(sealed([*LINES[:6], noted])).belongings.authors == []
+
+
 def test_a_sentence_quotes_no_more_than_one_can_read() -> None:
     for line in ({"kind": "x" * 10_000}, with_(FIRST, **{"x" * 10_000: 1})):
         with pytest.raises(BadBackup, match=r"^Line 3: ") as caught:

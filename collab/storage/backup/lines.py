@@ -112,13 +112,14 @@ class RowLine(_Line, tag="row"):
     values: list[Any]
 
 
-class EndLine(_Line, tag="end"):
+class EndLine(_Line, tag="end", kw_only=True):
     """The last line: how many lines of each kind there are, and the SHA-256 of all bytes
     before this line, in hexadecimal digits."""
 
     operations: int
     clients: int
-    authors: int
+    authors: int | None = None
+    """None: the file is of a version that left it to plugins (`collab.storage.earlier`)."""
     state: int
     rows: int
     sha256: str

@@ -26,6 +26,7 @@ from collab.storage.backup.lines import (
     TableLine,
     from_json,
 )
+from collab.storage.earlier import authors_kept
 from collab.storage.port import (
     Author,
     Belongings,
@@ -250,7 +251,7 @@ class _Reader:
         for what, told, found in (
             ("operations", end.operations, len(self._operations)),
             ("clients", end.clients, len(self._clients)),
-            ("authors", end.authors, len(self._authors)),
+            ("authors", end.authors or 0, len(self._authors)),
             ("values of plugins", end.state, len(self._state)),
             ("rows", end.rows, self._written),
         ):
@@ -264,12 +265,16 @@ class _Reader:
             raise ValueError(
                 f"the last revision is {head}, and line 1 says {self._document.revision}"
             )
+        state = list(self._state.values())
+        authors = list(self._authors.values())
+        if end.authors is None:
+            authors = authors_kept(state, self._operations, self._snapshot.revision + 1)
         belongings = Belongings(
             self._document,
             self._snapshot,
             list(self._clients.values()),
-            list(self._authors.values()),
-            list(self._state.values()),
+            authors,
+            state,
             list(self._tables.values()),
         )
         return Backup(belongings, self._operations)
