@@ -60,7 +60,8 @@ def security_headers(request: web.Request, nonce: str) -> dict[str, str]:
     return {
         "Content-Security-Policy": policy,
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Referrer-Policy": "no-referrer",
+        # Not "no-referrer": with that, a form says that it comes from nowhere, and is refused.
+        "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
         "X-Robots-Tag": "noindex",
         "Cache-Control": "no-store",

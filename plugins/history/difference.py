@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -13,6 +14,9 @@ from ..authorship.attribution import Run
 
 CONTEXT = 160
 """Units of unchanged text that are shown before and after a change."""
+
+_WORD_CUT_AFTER = re.compile(r"(?<=\s)\S+\Z")
+_WORD_CUT_BEFORE = re.compile(r"\A\S+\s+(?=\S)")
 
 MOST = 5000
 """Pieces at most; what comes after is left out, and said so."""
@@ -78,6 +82,8 @@ def _same(text: str, *, first: bool, last: bool) -> Iterator[Piece]:
     tail = "" if last else text[len(text) - CONTEXT :]
     if len(text) <= 2 * CONTEXT:
         head, tail = text, ""
+    else:
+        head, tail = _WORD_CUT_AFTER.sub("", head), _WORD_CUT_BEFORE.sub("", tail)
     skipped = text[len(head) : len(text) - len(tail)]
     if head:
         yield Piece("same", head)

@@ -44,6 +44,24 @@ async def test_offline_and_back(house: House) -> None:
     assert await house.everybody_sees_the_same(document) == "Bob's Text: before meanwhile"
 
 
+async def test_a_notice_can_be_closed_offline_as_well(house: House) -> None:
+    document = await house.document()
+    ada = await house.person()
+    async with ada.page.expect_response("**/icons.svg", timeout=10_000):
+        await ada.open(document)
+    house.unplug()
+    await ada.status("offline")
+    await ada.page.evaluate(
+        "import('/static/ui/notices.js').then(({ notify }) => void notify('No connection.'))"
+    )
+    close = ada.page.locator(".notice").get_by_role("button", name="Close")
+    drawn = "(button) => button.querySelector('.icon').getBBox().width"
+    assert await close.evaluate(drawn) > 5, "its cross is drawn, without asking the server for it"
+    await close.click()
+    await ada.page.wait_for_selector(".notice", state="detached")
+    house.plug_in()
+
+
 async def test_the_browser_says_that_it_is_offline(house: House) -> None:
     document = await house.document()
     ada = await house.person()

@@ -253,6 +253,40 @@ async def test_a_resync_keeps_caret_focus_and_scrolling(house: House) -> None:
     )
 
 
+async def test_typing_over_several_lines(house: House) -> None:
+    """The browser alone would bring in styles that the page's policy forbids."""
+    document = await house.document("one\ntwo\nthree\nfour")
+    ada, bob = await house.person(), await house.person()
+    await asyncio.gather(ada.open(document), bob.open(document))
+    await ada.put_caret(1, 10)
+    await ada.type("! 😀")
+    await bob.sees("o! 😀ree\nfour")
+    assert await ada.caret() == 5
+    await ada.page.keyboard.press("Control+z")
+    await bob.sees("one\ntwo\nthree\nfour")
+    await ada.put_caret(10, 1)
+    await ada.page.keyboard.press("Enter")
+    await bob.sees("o\nree\nfour")
+
+
+async def test_each_line_runs_the_way_it_is_written(house: House) -> None:
+    document = await house.document("שלום.\nHello.\n\n123 مرحبا")
+    ada, bob = await house.person(), await house.person()
+    await asyncio.gather(ada.open(document), bob.open(document))
+    run = "(all) => all.map((one) => getComputedStyle(one).direction)"
+    lines = ada.page.locator(".cm-line")
+    assert await lines.evaluate_all(run) == ["rtl", "ltr", "ltr", "rtl"]
+    left = "return view.coordsAtPos(0).left > view.coordsAtPos(5).left;"
+    assert await ada.editor(left), "the full stop is at its left"
+    await ada.put_caret(0)
+    await ada.page.keyboard.press("ArrowLeft")
+    assert await ada.caret() == 1
+    await bob.put_caret(0)
+    await bob.type("abc ")
+    await ada.sees_text("text.startsWith('abc ')")
+    assert await lines.evaluate_all(run) == ["ltr", "ltr", "ltr", "rtl"]
+
+
 async def test_what_people_write_is_never_markup(house: House) -> None:
     payload = "</script><img src=x onerror=alert(1)><svg/onload=alert(2)>'\"{{7*7}}"
     document = await house.document(payload, title=payload)

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.async_api import expect
 
 import collab
 from collab.web.names import PALETTE
@@ -173,6 +174,36 @@ async def test_one_goes_where_somebody_writes_and_follows_them(house: House) -> 
     await ada.page.wait_for_selector(".cursors-pill", state="detached")
     await bob.page.close()
     await avatar.wait_for(state="detached")
+
+
+@pytest.mark.bundled("cursors", "presence")
+async def test_names_at_one_place_stand_one_above_the_other(house: House) -> None:
+    document = await house.document("\n\n\nHere we are.")
+    ada, bob = await house.person(name="Ada"), await house.person(name="Bob")
+    eve = await house.person(name="Eve")
+    await asyncio.gather(ada.open(document), bob.open(document), eve.open(document))
+    for person in (bob, eve):
+        await person.put_caret(8)
+        await sees_caret(ada, "Bob" if person is bob else "Eve", 8)
+    boxes = """(all) => all.map((one) => {
+      const { top, bottom } = one.getBoundingClientRect();
+      return [top, bottom];
+    })"""
+    names = ada.page.locator(".cm-remoteFlag")
+    await expect(names).to_have_count(2)
+    lower, upper = sorted(await names.evaluate_all(boxes), reverse=True)
+    assert upper[1] <= lower[0]
+    # The pointer calls them back, and reaches the upper one over the lower one.
+    await ada.page.wait_for_selector(".cm-remoteCaret[data-shown]", state="detached")
+    caret = await ada.page.locator(".cm-remoteCaret").first.bounding_box()
+    assert caret is not None
+    left = caret["x"] + 6
+    await ada.page.mouse.move(left, caret["y"] + 8)
+    await expect(ada.page.locator(".cm-remoteCaret[data-shown]")).to_have_count(2)
+    middle = (upper[0] + upper[1]) / 2
+    await ada.page.mouse.move(left, middle, steps=10)
+    await ada.page.mouse.click(left, middle)
+    await expect(ada.page.locator(".cursors-pill")).to_be_visible()
 
 
 async def test_a_name_that_is_refused_says_why(house: House) -> None:

@@ -65,6 +65,12 @@ async def test_nobody_is_disconnected_when_a_plugin_comes_and_goes(
     mark = ada.page.locator(".guest-mark")
     await expect(foot).to_contain_text("first greeting")
     await expect(mark).to_have_text("The")
+    await ada.page.get_by_role("button", name="Guest", exact=True).click()
+    await ada.page.get_by_role("button", name="Close Guest").focus()
+    await switch(house, "guest", "off")
+    await expect(ada.page.locator("#editor")).to_be_focused()  # and not nowhere
+    await switch(house, "guest", "on")
+    await expect(foot).to_contain_text("first greeting")
     await ada.put_caret(10)
 
     async def typing(text: str) -> None:

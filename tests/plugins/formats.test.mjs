@@ -1,9 +1,9 @@
-/** formats' browser half: which format a file is of. (test_formats_page.py has the rest.) */
+/** formats' browser half: which format a file is of, and which are offered first. (test_formats_page.py has the rest.) */
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { formatOf } from "../../plugins/formats/static/choice.js";
+import { formatOf, inOrder } from "../../plugins/formats/static/choice.js";
 
 test("a file's format is told by its ending", () => {
   const importers = [
@@ -16,4 +16,16 @@ test("a file's format is told by its ending", () => {
   ]) {
     assert.equal(formatOf(filename, importers), format, filename);
   }
+});
+
+test("what is the document comes before what is about it, and what is for programs after what is for people", () => {
+  const exporters = [
+    { name: "chat-json", extension: "json" }, { name: "chat", extension: "txt" }, { name: "comments-json", extension: "json" },
+    { name: "text", extension: "txt" }, { name: "html", extension: "html" },
+  ];
+  const importers = [{ name: "comments-json" }, { name: "html" }, { name: "text" }];
+  assert.deepEqual(
+    inOrder({ exporters, importers }).map(({ name }) => name),
+    ["text", "html", "comments-json", "chat", "chat-json"],
+  );
 });

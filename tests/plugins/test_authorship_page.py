@@ -67,6 +67,23 @@ async def test_colours_follow_what_everybody_types(house: House) -> None:
     await shows(ada, ("Ada", "ada"), ("Bob", " Bob!"))
 
 
+async def test_on_a_phone_the_colours_are_what_one_sees(house: House) -> None:
+    ada = await house.person(name="Ada", size=(390, 780), touch=True)
+    await ada.open(await house.document(""))
+    await ada.page.get_by_role("button", name="Authors").click()
+    await expect(ada.page.get_by_text("Nothing is written yet.")).to_be_visible()
+    await ada.page.get_by_role("button", name="Close Authors").click()
+    await ada.put_caret(0)
+    await ada.type("Hello")
+    await shows(ada, ("Ada", "Hello"))
+    toggle = ada.page.get_by_role("button", name="Author colours")
+    await toggle.click()
+    await expect(ada.page.locator(".authorship-run")).to_have_count(0)
+    await toggle.click()
+    await shows(ada, ("Ada", "Hello"))
+    await expect(ada.page.get_by_role("region", name="Authors")).to_be_hidden()
+
+
 async def test_the_choice_is_remembered(house: House) -> None:
     document = await house.document("")
     ada = await house.person(name="Ada")

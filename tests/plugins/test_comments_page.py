@@ -98,6 +98,33 @@ async def test_a_thread_from_its_beginning_to_its_end(house: House) -> None:
     await expect(threads(ada)).to_contain_text("This comment was deleted.")
 
 
+async def test_the_focus_stays_where_the_work_is(house: House) -> None:
+    document = await house.document(TEXT)
+    ada = await house.person(name="Ada")
+    await ada.open(document)
+    await comment(ada, FOX, FOX + 3, "Why?")
+    await expect(ada.page.locator("#editor .cm-content")).to_be_focused()
+    await ada.type("es")  # goes on behind it, and not in its place
+    await ada.sees(TEXT.replace("fox", "foxes"))
+    await expect(threads(ada)).to_have_count(1)
+    await threads(ada).get_by_role("button", name="Edit").click()
+    field = threads(ada).get_by_label("Your comment")
+    await expect(field).to_be_focused()
+    await expect(threads(ada).get_by_role("button", name="Delete")).to_be_hidden()
+    await field.press("Escape")
+    await expect(threads(ada).locator(".comment")).to_be_focused()
+    await threads(ada).get_by_role("button", name="Edit").click()
+    await field.fill("Why so quick?")
+    await field.press("Control+Enter")
+    await expect(threads(ada).locator(".comment-text")).to_have_text("Why so quick?")
+    await expect(threads(ada)).to_contain_text("edited")
+    await expect(threads(ada).locator(".comment")).to_be_focused()
+    await threads(ada).get_by_role("button", name="Resolve").click()
+    await expect(threads(ada)).to_have_count(0)
+    await expect(ada.page.get_by_role("list", name="Threads")).to_be_focused()
+    await expect(ada.page.locator(".comments")).to_contain_text("Everything is resolved.")
+
+
 async def test_threads_are_listed_in_the_order_of_the_text(house: House) -> None:
     document = await house.document(TEXT)
     ada = await house.person(name="Ada")

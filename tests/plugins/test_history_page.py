@@ -85,14 +85,18 @@ async def test_an_entry_shows_what_it_changed(house: House) -> None:
     document = await house.document("one two three")
     ada = await house.person(name="Ada")
     await ada.open(document)
+    await ada.page.get_by_role("button", name="History").click()
+    nothing = ada.page.get_by_text("Nothing has been changed yet.")
+    await expect(nothing).to_be_visible()
     await ada.put_caret(4, 7)
     await ada.page.keyboard.insert_text("2")
     await ada.saved()
-    await ada.page.get_by_role("button", name="History").click()
+    await expect(nothing).to_be_hidden()
     await ada.page.locator("#panels .history-entry").first.click()
     text = ada.page.locator(".history-text")
     await expect(text.locator("ins")).to_have_text("2")
     await expect(text.locator("del")).to_have_text("two")
+    await expect(ada.page.locator(".history-legend li")).to_have_text("Ada")
 
 
 async def test_restoring_and_taking_it_back(house: House) -> None:
@@ -117,6 +121,8 @@ async def test_restoring_and_taking_it_back(house: House) -> None:
     await page.get_by_role("button", name="Take the restoring back").click()
     await bob.sees("Nothing. More.")
     await expect(page.get_by_role("button", name="Take the restoring back")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Look through all revisions")).to_be_focused()
+    await expect(page.locator(".notice")).to_contain_text("The restoring was taken back.")
 
 
 async def test_a_named_version_is_seen_by_everybody(house: House) -> None:
@@ -128,6 +134,7 @@ async def test_a_named_version_is_seen_by_everybody(house: House) -> None:
     await ada.page.get_by_role("button", name="Look through all revisions").click()
     await ada.page.get_by_label("Name of this version").fill(f"First {ATTACK}"[:60])
     await ada.page.get_by_role("button", name="Name it").click()
+    await expect(ada.page.locator(".history-about")).to_contain_text("First <img")
     versions = bob.page.get_by_role("list", name="Named versions")
     await expect(versions).to_contain_text("First <img")
     await versions.get_by_role("button").click()

@@ -44,6 +44,19 @@ async def test_the_preview_follows_what_everybody_types(house: House) -> None:
     await expect(ada.page.locator(".markdown-note")).to_have_text("Nothing to show yet.")
 
 
+async def test_without_a_connection_it_says_what_it_waits_for(house: House) -> None:
+    ada = await house.person()
+    await ada.open(await house.document("# One"))
+    house.unplug()
+    await ada.status("offline")
+    await ada.page.get_by_role("button", name="Preview").click()
+    note = ada.page.locator(".markdown-note")
+    await expect(note).to_have_text("It is shown when the connection is back.")
+    house.plug_in()
+    await expect(ada.page.locator(".markdown-preview h1")).to_have_text("One")
+    await expect(note).to_be_hidden()
+
+
 async def test_it_is_scrolled_to_where_one_writes_and_back(house: House) -> None:
     lines = "\n\n".join(f"paragraph {number}" for number in range(200))
     document = await house.document(lines)
@@ -75,7 +88,8 @@ async def test_nothing_in_it_runs_or_is_loaded(house: House) -> None:
             """(view) => [...view.querySelectorAll("*")].flatMap((one) =>
                  [...one.attributes].map(({ name, value }) => [one.localName, name, value]))"""
         )
-        names = {(tag, name) for tag, name, _ in found}
+        # Each block has a direction of the page's own.
+        names = {(tag, name) for tag, name, value in found if (name, value) != ("dir", "auto")}
         assert names <= {
             ("a", "href"), ("a", "title"), ("a", "rel"), ("a", "target"), ("abbr", "title"),
             ("ol", "start"), ("td", "class"), ("th", "class"),
@@ -86,6 +100,17 @@ async def test_nothing_in_it_runs_or_is_loaded(house: House) -> None:
         bad = "script, img, svg, iframe, object, embed, form, input, style, link, video, audio"
         assert await view.locator(bad).count() == 0
         assert await ada.page.title() != "owned"
+
+
+async def test_what_is_written_from_right_to_left_runs_so(house: House) -> None:
+    document = await house.document("שלום.\n\n- אחת\n\nHello.\n\n    code\n")
+    ada = await house.person()
+    await ada.open(document)
+    await ada.page.get_by_role("button", name="Preview").click()
+    blocks = ada.page.locator(".markdown-preview > *")
+    await expect(blocks).to_have_count(4)
+    run = "(all) => all.map((one) => getComputedStyle(one).direction)"
+    assert await blocks.evaluate_all(run) == ["rtl", "rtl", "ltr", "ltr"]
 
 
 async def test_pictures_are_links(house: House) -> None:

@@ -51,10 +51,22 @@ class Flag {
   }
 }
 
+/** Whether the pointer is at a caret, or on its name that is on view there, or on the way to it. */
+function reached({ dom, hovered }, x, y) {
+  const caret = dom.getBoundingClientRect();
+  const name = hovered ? dom.firstChild.getBoundingClientRect() : caret;
+  const beside = x >= Math.min(caret.left, name.left) - NEAR && x <= Math.max(caret.right, name.right) + NEAR;
+  return beside && y >= Math.min(caret.top, name.top) - NEAR && y <= Math.max(caret.bottom, name.bottom) + NEAR;
+}
+
 /** All of one editor, and the pointer that calls them back. */
 class Flags {
-  constructor() {
+  constructor(view) {
     this.byKey = new Map();
+    // Of what scrolls, not of the text alone: the names lie above that.
+    const { signal } = (this.ended = new AbortController());
+    view.scrollDOM.addEventListener("mousemove", (event) => this.pointer(event.clientX, event.clientY), { signal });
+    view.scrollDOM.addEventListener("mouseleave", () => this.pointer(-1, -1), { signal });
   }
 
   of(key) {
@@ -76,24 +88,14 @@ class Flags {
   pointer(x, y) {
     for (const flag of this.byKey.values()) {
       if (!flag.dom?.isConnected) continue;
-      const { left, right, top, bottom } = flag.dom.getBoundingClientRect();
-      const beside = x >= left - NEAR && x <= right + NEAR;
-      flag.hover(beside && y >= top - NEAR && y <= bottom + NEAR);
+      flag.hover(reached(flag, x, y));
     }
   }
 
   destroy() {
+    this.ended.abort();
     for (const flag of this.byKey.values()) flag.end();
   }
 }
 
-export const flags = ViewPlugin.fromClass(Flags, {
-  eventHandlers: {
-    mousemove(event) {
-      this.pointer(event.clientX, event.clientY);
-    },
-    mouseleave() {
-      this.pointer(-1, -1);
-    },
-  },
-});
+export const flags = ViewPlugin.fromClass(Flags);

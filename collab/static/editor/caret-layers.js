@@ -13,6 +13,12 @@ import { flags } from "./caret-flags.js";
 import { carets } from "./carets.js";
 import { element } from "../ui/elements.js";
 
+/** Pixels that a name needs. */
+const ROOM = 22;
+
+/** Names one above the other at most: with more, the text could not be read. */
+const STACK = 3;
+
 class CaretMarker {
   constructor(place, caret, moved, flag) {
     Object.assign(this, { place, caret, moved, flag });
@@ -22,7 +28,7 @@ class CaretMarker {
     return (
       this.moved === other.moved &&
       ["key", "name", "color"].every((field) => this.caret[field] === other.caret[field]) &&
-      ["left", "top", "height"].every((side) => this.place[side] === other.place[side])
+      ["left", "top", "height", "stacked"].every((side) => this.place[side] === other.place[side])
     );
   }
 
@@ -46,7 +52,7 @@ class CaretMarker {
   }
 
   fill(dom) {
-    const { left, top, height, width } = this.place;
+    const { left, top, height, width, stacked } = this.place;
     dom.style.left = `${left}px`;
     dom.style.top = `${top}px`;
     dom.style.height = `${height}px`;
@@ -54,7 +60,10 @@ class CaretMarker {
     paint(dom, this.caret.color);
     const name = dom.firstChild;
     if (name.textContent !== this.caret.name) name.textContent = this.caret.name;
-    name.toggleAttribute("data-below", top < 24);
+    const above = Math.floor(top / ROOM); // names that there is room for
+    name.toggleAttribute("data-below", stacked >= above);
+    name.toggleAttribute("data-crowded", stacked >= STACK);
+    dom.style.setProperty("--stacked", stacked < above ? stacked : stacked - above);
     name.dataset.side = left > width / 2 ? "left" : "right";
     name.toggleAttribute("data-button", Boolean(this.caret.onClick));
     this.flag.pressed = this.caret.onClick;
@@ -108,6 +117,7 @@ const caretLayer = layer({
     const waving = view.plugin(flags);
     const base = origin(view);
     const markers = [];
+    const here = new Map(); // how many carets are at a place already
     for (const { caret, moved } of view.state.field(carets).values()) {
       const { from, to } = view.viewport;
       if (!waving || caret.head < from || caret.head > to) continue;
@@ -119,6 +129,10 @@ const caretLayer = layer({
         height: (at.bottom - at.top) / view.scaleY,
         width: view.scrollDOM.clientWidth,
       };
+      const spot = `${place.left} ${place.top}`;
+      const before = here.get(spot) ?? 0;
+      here.set(spot, before + 1);
+      place.stacked = before;
       markers.push(new CaretMarker(place, caret, moved, waving.of(caret.key)));
     }
     return markers;

@@ -8,9 +8,11 @@ import { dropCursor, EditorView, placeholder } from "@codemirror/view";
 import { remoteCarets } from "./caret-layers.js";
 import { WHOLE_LINES, wholeCharacters } from "./changes.js";
 import { pluginDecorations } from "./decorations.js";
+import { lineDirections } from "./direction.js";
 import { editorKeys } from "./keys.js";
 import { restingSelection } from "./resting.js";
 import { specialCharacters } from "./special.js";
+import { typingOverLines } from "./typing.js";
 
 /** CodeMirror's own words, as the rest of the page is written. */
 const PHRASES = {
@@ -46,6 +48,8 @@ export function editorSetup({ nonce, label }) {
       autocapitalize: "sentences",
     }),
     EditorView.lineWrapping,
+    lineDirections,
+    typingOverLines,
     EditorState.tabSize.of(4),
     EditorState.phrases.of(PHRASES),
     history(),

@@ -4,6 +4,7 @@ import { refusalBanner, rescueBanners } from "../ui/banners.js";
 import { addCommand, reserve } from "../ui/commands.js";
 import { LiveDocument } from "../engine/document.js";
 import { TextEditor } from "../editor/codemirror.js";
+import { keepIcons } from "../ui/elements.js";
 import { identityCard } from "../ui/identity.js";
 import { notify } from "../ui/notices.js";
 import { Palette } from "../ui/palette.js";
@@ -15,6 +16,7 @@ const byId = (id) => document.getElementById(id);
 const config = JSON.parse(byId("collab-config").textContent);
 const nonce = document.querySelector("script[nonce]")?.nonce ?? "";
 
+keepIcons();
 const sheet = byId("editor");
 const editor = new TextEditor(sheet, { nonce });
 reserve(editor.shortcuts, "the text editor");

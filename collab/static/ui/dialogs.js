@@ -48,6 +48,8 @@ export function openDialog({ title, body = "", actions = [{ label: "Close" }] })
   dialog.addEventListener("close", () => end(null));
   document.body.append(dialog);
   dialog.showModal();
+  // A body that scrolls would get the focus itself.
+  if (document.activeElement === content) (content.querySelector("input, select, textarea, button, a[href]") ?? buttons[0])?.focus();
   const close = () => end(null);
   return { element: content, closed, close, remove: close };
 }

@@ -17,13 +17,30 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
+const ICONS = `${BASE}/static/icons.svg`;
+
+/** What is in icons.svg, once it is here. @type {Document | null} */
+let drawings = null;
+
+/** Fetches the drawings once: so what is shown while the network is gone has them, too. */
+export async function keepIcons() {
+  const response = await fetch(ICONS).catch(() => null); // without them, each asks for itself
+  if (response?.ok) drawings = new DOMParser().parseFromString(await response.text(), "image/svg+xml");
+}
+
 /** One of the drawings in icons.svg. */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
+  const kept = drawings?.getElementById(name);
+  if (kept) {
+    svg.setAttribute("viewBox", kept.getAttribute("viewBox"));
+    svg.append(...[...kept.children].map((part) => document.importNode(part, true)));
+    return svg;
+  }
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `${BASE}/static/icons.svg#${name}`);
+  use.setAttribute("href", `${ICONS}#${name}`);
   svg.append(use);
   return svg;
 }

@@ -1,7 +1,7 @@
 /** Panels beside the text: one is open at a time, on a phone in place of the text. */
 
 import { element, icon, iconButton, place } from "./elements.js";
-import { focusTool, refit } from "./toolbar-fitting.js";
+import { claimTool, focusTool, refit } from "./toolbar-fitting.js";
 
 const byId = (id) => document.getElementById(id);
 let made = 0;
@@ -15,6 +15,7 @@ let closeOpen = null;
  *   `icon` is a name in icons.svg; `wide`: for what has to be as wide as the text
  */
 export function addPanel({ title, icon: drawing, badge: first = "", wide = false, plugin = "" }) {
+  const giveBack = claimTool(plugin);
   const panels = byId("panels");
   const id = `panel-${++made}`;
   const body = element("div", { class: "panel-body" });
@@ -56,8 +57,10 @@ export function addPanel({ title, icon: drawing, badge: first = "", wide = false
     panels.hidden = !visible;
     button.setAttribute("aria-expanded", String(visible));
   }
+  let from = null; // who was writing in the text when it was opened goes back there
   function show() {
     if (!panel.hidden) return;
+    from = document.activeElement?.closest(".cm-content") ?? null;
     closeOpen?.();
     closeOpen = hide;
     draw(true);
@@ -70,7 +73,9 @@ export function addPanel({ title, icon: drawing, badge: first = "", wide = false
     const inside = panel.contains(document.activeElement);
     closeOpen = null;
     draw(false);
-    if (inside) focusTool(button);
+    // On a phone that would bring up the keyboard.
+    if (inside && from?.isConnected && !matchMedia("(hover: none)").matches) from.focus();
+    else if (inside) focusTool(button);
     tell("hide");
   }
   function setBadge(text) {
@@ -100,10 +105,14 @@ export function addPanel({ title, icon: drawing, badge: first = "", wide = false
     onShow: listen("show"),
     onHide: listen("hide"),
     remove() {
+      giveBack();
       for (const heard of Object.values(listeners)) heard.clear();
+      const focused = [panel, button].some((part) => part.contains(document.activeElement));
       hide();
       panel.remove();
       refit(() => button.remove());
+      // Not into the text: what is being typed was not meant for it.
+      if (focused) byId("editor").focus();
     },
   };
 }

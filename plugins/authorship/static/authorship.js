@@ -42,8 +42,12 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
   const note = document.createElement("p");
   note.className = "authorship-note";
   note.setAttribute("role", "status");
+  const empty = document.createElement("p");
+  empty.className = "authorship-note";
+  empty.textContent = "Nothing is written yet.";
+  empty.hidden = true;
   const panel = ui.addPanel({ title: "Authors", icon: "people" });
-  panel.element.append(note, legend);
+  panel.element.append(note, empty, legend);
   panel.onShow(() => on || toggle());
 
   const button = ui.addToolbarButton({ label: "Author colours", icon: "palette", title: "Show who wrote what, in colours", onClick: () => choose() });
@@ -51,7 +55,8 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
 
   function choose() {
     toggle();
-    if (on) panel.show();
+    // Where the panel has no room beside the text, it would cover the colours.
+    if (on && !matchMedia("(max-width: 44rem)").matches) panel.show();
   }
 
   function toggle(wanted = !on) {
@@ -71,6 +76,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     painted?.remove();
     painted = null;
     say("");
+    empty.hidden = true;
     legend.replaceChildren();
   }
 
@@ -192,6 +198,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
 
   function showLegend() {
     const total = all.length || 1;
+    empty.hidden = all.length > 0;
     legend.replaceChildren(
       ...all.shares().map(([author, length]) => {
         const { name, color } = known(author);

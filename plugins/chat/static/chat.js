@@ -17,6 +17,7 @@ export default function activate(collab) {
   const own = () => collab.user?.id;
   const seen = `read ${collab.document.id}`;
   let asked = false; // earlier messages are on their way
+  let connected = false;
 
   const earlier = element("button", { type: "button", class: "button button-small chat-earlier", hidden: true, onclick: askForOlder }, "Earlier messages");
   const empty = element("p", { class: "chat-note chat-empty" }, "Nobody has said anything yet.");
@@ -31,16 +32,22 @@ export default function activate(collab) {
     askPeople: () => collab.send({ kind: "people" }),
     editLast() {
       const last = messages.lastOf(own());
-      if (last) change(itemOf(last.id), last, edit);
+      if (last) change(itemOf(last.id), last, { edit, leave });
     },
   });
-  panel.element.append(element("div", { class: "chat" }, log, compose.element));
+  const root = element("div", { class: "chat" }, log, compose.element);
+  panel.element.append(root);
 
   const edit = (id, text) => collab.send({ kind: "edit", id, text }) || offline();
   const remove = (id) => collab.send({ kind: "delete", id }) || offline();
   const offline = () => collab.ui.notify("The server can’t be reached just now: nothing was changed.", { kind: "warning" });
   const itemOf = (id) => list.querySelector(`[data-id="${id}"]`);
   const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_THE_END;
+
+  /** On a phone the keyboard would cover what was said. */
+  function leave() {
+    if (!matchMedia("(hover: none)").matches) compose.focus();
+  }
 
   function askForOlder() {
     if (asked || !messages.more) return;
@@ -61,7 +68,7 @@ export default function activate(collab) {
     const follows = goesOn(message, before) && !before.deleted;
     const known = drawn.get(message);
     if (known?.follows === follows) return known.item;
-    const item = entry(message, { own: own(), paint: collab.ui.paint, goesOn: follows, edit, remove });
+    const item = entry(message, { own: own(), paint: collab.ui.paint, goesOn: follows, edit, remove, leave });
     drawn.set(message, { item, follows });
     return item;
   }
@@ -75,7 +82,7 @@ export default function activate(collab) {
       items.push(itemFor(message, before));
       before = message;
     }
-    for (const waiting of outbox.waiting) items.push(waitingEntry(waiting, { retry, discard }));
+    for (const waiting of outbox.waiting) items.push(waitingEntry(waiting, { retry, discard, connected }));
     place(items);
     earlier.hidden = !messages.more;
     empty.hidden = items.length > 0;
@@ -129,8 +136,7 @@ export default function activate(collab) {
   panel.onShow(() => {
     mention?.remove();
     draw({ toEnd: true });
-    // On a phone the keyboard would cover what was said.
-    if (!matchMedia("(hover: none)").matches) compose.focus();
+    leave();
   });
   collab.ui.addCommand({ name: "open", title: "Open the chat", key: "Mod-Alt-c", run: () => panel.show() });
 
@@ -144,6 +150,7 @@ export default function activate(collab) {
         for (const { key, author } of message.messages) if (author.id === own()) outbox.confirm(key);
         compose.longest = message.longest;
         compose.writable = collab.permissions.includes("write");
+        root.toggleAttribute("data-reading", !collab.permissions.includes("write"));
         draw();
         break;
       case "older":
@@ -169,6 +176,8 @@ export default function activate(collab) {
     }
   });
   collab.onConnection((status) => {
-    if (status === "connected") outbox.resend();
+    connected = status === "connected";
+    if (connected) outbox.resend();
+    if (outbox.waiting.length) draw();
   });
 }

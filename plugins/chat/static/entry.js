@@ -15,9 +15,10 @@ export function body(text, mentions, own) {
 
 /**
  * @param {object} message
- * @param {{own: string, paint: Function, goesOn: boolean, edit: Function, remove: Function}} how
+ * @param {{own: string, paint: Function, goesOn: boolean, edit: Function, remove: Function, leave: () => void}} how
+ *   `leave` puts the focus elsewhere, when what had it goes
  */
-export function entry(message, { own, paint, goesOn, edit, remove }) {
+export function entry(message, { own, paint, goesOn, edit, remove, leave }) {
   const { id, author, deleted } = message;
   const mine = author.id === own;
   const item = element("li", { class: "chat-message", "data-id": id, "data-mine": mine, "data-follows": goesOn });
@@ -38,29 +39,35 @@ export function entry(message, { own, paint, goesOn, edit, remove }) {
   const text = element("p", { class: "chat-text", dir: "auto" }, ...body(message.text, message.mentions, own));
   if (message.edited) text.append(" ", element("small", { class: "chat-note", title: moment(message.edited) }, "edited"));
   item.append(text);
-  if (mine) item.append(tools(item, message, { edit, remove }));
+  if (mine) item.append(tools(item, message, { edit, remove, leave }));
   return item;
 }
 
-function tools(item, message, { edit, remove }) {
+function tools(item, message, { edit, remove, leave }) {
   const bar = element("p", { class: "chat-tools" });
-  const sure = element("button", { type: "button", class: "chat-danger", onclick: () => remove(message.id) }, "Really delete");
+  const sure = element("button", { type: "button", class: "chat-danger", onclick: () => {
+    remove(message.id);
+    leave();
+  } }, "Really delete");
   const ask = element("button", { type: "button", onclick: () => {
     ask.replaceWith(sure);
     sure.focus();
   } }, "Delete");
   sure.addEventListener("blur", () => sure.replaceWith(ask));
-  bar.append(element("button", { type: "button", onclick: () => change(item, message, edit) }, "Edit"), ask);
+  bar.append(element("button", { type: "button", onclick: () => change(item, message, { edit, leave }) }, "Edit"), ask);
   return bar;
 }
 
-/** Puts a form in the place of a message's text; `edit(id, text)` when it is sent. */
-export function change(item, message, edit) {
+/** Puts a form in the place of a message's text; `edit(id, text)` when it is sent, `leave()` at its end. */
+export function change(item, message, { edit, leave }) {
   const text = item.querySelector(".chat-text");
   if (!text) return;
   const field = element("textarea", { rows: 2, "aria-label": "Your message" });
   field.value = message.text;
-  const end = () => form.replaceWith(text);
+  const end = () => {
+    form.replaceWith(text);
+    leave();
+  };
   const save = (event) => {
     event?.preventDefault();
     if (field.value.trim() && field.value !== message.text) edit(message.id, field.value);
@@ -84,15 +91,16 @@ export function change(item, message, edit) {
     }
   });
   text.replaceWith(form);
+  form.scrollIntoView({ block: "nearest" });
   field.focus();
 }
 
-/** A message that the server has not confirmed. */
-export function waitingEntry({ key, text, problem }, { retry, discard }) {
+/** A message that the server has not confirmed; `connected`: whether there is one. */
+export function waitingEntry({ key, text, problem }, { retry, discard, connected }) {
   const item = element("li", { class: "chat-message", "data-waiting": key, "data-mine": true });
   item.append(element("p", { class: "chat-text", dir: "auto" }, text));
   if (problem === null) {
-    item.append(element("p", { class: "chat-note" }, "Sending …"));
+    item.append(element("p", { class: "chat-note" }, connected ? "Sending …" : "Sending as soon as the connection is back: keep this page open."));
   } else {
     item.append(
       element("p", { class: "problem", role: "alert" }, problem),

@@ -6,7 +6,7 @@ const TOGETHER = 300;
 const date = (seconds) => new Date(seconds * 1000);
 
 export function time(seconds) {
-  return date(seconds).toLocaleTimeString(undefined, { hour: "numeric", minute: "2-digit" });
+  return date(seconds).toLocaleTimeString(undefined, { timeStyle: "short" });
 }
 
 /** The whole moment, for a tooltip. */

@@ -17,7 +17,7 @@ export class Card {
    * @param {string} id
    * @param {{show: Function, reply: Function, resolve: Function, edit: Function, remove: Function,
    *   retry: Function, discard: Function, own: () => string, paint: Function, longest: () => number,
-   *   writable: () => boolean}} how
+   *   writable: () => boolean, connected: () => boolean}} how
    */
   constructor(id, how) {
     this.#how = how;
@@ -76,11 +76,16 @@ export class Card {
   }
 }
 
-/** Makes `items` the children of `list`; those that are in their place are not touched. */
+/**
+ * Makes `items` the children of `list`; those that are in their place are not touched. When the
+ * one that has the focus goes, the one that takes its place gets it.
+ */
 export function arrange(list, items) {
   const wanted = new Set(items);
+  const focused = [...list.children].findIndex((child) => child.contains(document.activeElement));
   for (const child of [...list.children]) if (!wanted.has(child)) child.remove();
   items.forEach((item, index) => {
     if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
   });
+  if (focused !== -1 && !list.contains(document.activeElement)) (items[focused] ?? items.at(-1) ?? list).focus({ preventScroll: true });
 }

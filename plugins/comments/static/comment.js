@@ -11,7 +11,7 @@ export function commentItem(comment, { own, paint, edit, remove, longest }) {
   const { author } = comment;
   const item = element(
     "li",
-    { class: "comment", "data-comment": comment.id },
+    { class: "comment", "data-comment": comment.id, tabindex: -1 },
     element(
       "p",
       { class: "comment-head" },
@@ -30,8 +30,12 @@ export function commentItem(comment, { own, paint, edit, remove, longest }) {
   item.append(text);
   if (author.id === own) {
     const change = () => {
-      const form = writingForm({ label: "Your comment", send: "Save", text: comment.text, longest, cancel: () => form.replaceWith(text) }, (next) => {
+      const end = () => {
         form.replaceWith(text);
+        item.focus({ preventScroll: true });
+      };
+      const form = writingForm({ label: "Your comment", send: "Save", text: comment.text, longest, cancel: end }, (next) => {
+        end();
         if (next !== comment.text) edit(comment.id, next);
       });
       text.replaceWith(form);
@@ -88,11 +92,11 @@ export function writingForm({ label, send, text = "", rows = 2, longest, cancel 
   return form;
 }
 
-/** A comment that the server has not confirmed. */
-export function waitingItem({ key, text, problem }, { retry, discard }) {
+/** A comment that the server has not confirmed; `connected`: whether there is one. */
+export function waitingItem({ key, text, problem }, { retry, discard, connected }) {
   const item = element("li", { class: "comment", "data-waiting": true }, element("p", { class: "comment-text", dir: "auto" }, text));
   if (problem === null) {
-    item.append(element("p", { class: "comment-note" }, "Sending …"));
+    item.append(element("p", { class: "comment-note" }, connected() ? "Sending …" : "Sending as soon as the connection is back: keep this page open."));
   } else {
     item.append(
       element("p", { class: "problem", role: "alert" }, problem),

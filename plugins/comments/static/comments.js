@@ -19,21 +19,23 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
   let active = null; // a thread's id
   let draft = null; // {place, form}
   let longest = 4000;
+  let connected = false;
   let drawn = ""; // the signature of what was drawn
   let timer = null;
 
   const panel = ui.addPanel({ title: "Comments", icon: "comment" });
   const drafts = element("div", { class: "comment-drafts" });
   const waiting = element("ol", { class: "comment-list comment-waiting" });
-  const list = element("ol", { class: "comment-threads", "aria-label": "Threads in the order of the text" });
-  const empty = element("p", { class: "comment-note" }, "Select some text and press “Comment” to say something about it.");
+  const list = element("ol", { class: "comment-threads", "aria-label": "Threads in the order of the text", tabindex: -1 });
+  const empty = element("p", { class: "comment-note" });
   const settled = element("input", { type: "checkbox", onchange: () => {
     collab.preferences.set("resolved", settled.checked);
     draw();
   } });
   settled.checked = Boolean(collab.preferences.get("resolved", false));
   const filter = element("label", { class: "comment-filter" }, settled, " Show resolved");
-  panel.element.append(element("div", { class: "comments" }, drafts, waiting, filter, empty, list));
+  const root = element("div", { class: "comments" }, drafts, waiting, filter, empty, list);
+  panel.element.append(root);
 
   const writable = () => collab.permissions.includes("write");
   const say = (data) => {
@@ -60,6 +62,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     paint: ui.paint,
     longest: () => longest,
     writable,
+    connected: () => connected,
   };
 
   // A new thread.
@@ -96,6 +99,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
 
   function write(text) {
     const { place } = draft;
+    const { to } = place;
     draft = null;
     drafts.replaceChildren();
     const send = () => {
@@ -104,6 +108,10 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     };
     outbox.add(text, null, send, () => place.end());
     draw();
+    // Behind what it is about: what is typed next does not take its place.
+    editor.select(to, to);
+    // On a phone the panel covers the text.
+    if (!matchMedia("(hover: none)").matches) editor.focus();
   }
 
   // Drawing.
@@ -126,6 +134,8 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     waiting.replaceChildren(...alone.map((entry) => waitingItem(entry, how)));
     empty.hidden = items.length > 0 || draft !== null || alone.length > 0;
     filter.hidden = !all.some(({ thread }) => thread.resolved);
+    empty.textContent = `${filter.hidden ? "" : "Everything is resolved. "}Select some text and press “Comment” to say something about it.`;
+    root.toggleAttribute("data-reading", !writable());
     const count = open(all);
     panel.setBadge(count ? String(count) : "");
     mark(all);
@@ -189,8 +199,10 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     lookSoon();
   });
   collab.onConnection((status) => {
-    if (status !== "connected") outbox.lost();
+    connected = status === "connected";
+    if (!connected) outbox.lost();
     else outbox.flush();
+    if (outbox.waiting.length) draw();
   });
   collab.onDispose(() => clearTimeout(timer));
 

@@ -1,6 +1,6 @@
 /** Downloading the document in another format, and making a new one from a file. */
 
-import { formatOf } from "./choice.js";
+import { formatOf, inOrder } from "./choice.js";
 
 export default function activate(collab) {
   const { ui } = collab;
@@ -25,9 +25,7 @@ export default function activate(collab) {
       ui.notify(error.message, { kind: "warning" });
       return;
     }
-    // What can be read back is the document; what can't is something about it.
-    const readable = new Set(formats.importers.map(({ name }) => name));
-    const sorted = [...formats.exporters].sort((a, b) => readable.has(b.name) - readable.has(a.name));
+    const sorted = inOrder(formats);
     const list = document.createElement("ul");
     list.className = "formats-list";
     list.append(
@@ -35,7 +33,9 @@ export default function activate(collab) {
         const link = document.createElement("a");
         link.href = `${collab.api}/documents/${collab.document.id}/export/${name}`;
         link.download = "";
-        link.textContent = `${title} (.${extension})`;
+        const ending = document.createElement("small");
+        ending.textContent = `.${extension}`;
+        link.append(title, " ", ending);
         const item = document.createElement("li");
         item.append(link);
         return item;

@@ -19,16 +19,19 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
   const browse = element("button", { type: "button", onclick: () => openAt() }, "Look through all revisions");
   const undo = element("button", { type: "button", hidden: true }, "Take the restoring back");
   const note = element("p", { class: "history-note", role: "status", hidden: true });
+  const empty = element("p", { class: "history-note", hidden: true }, "Nothing has been changed yet. What is written from now on is listed here.");
   const versionList = element("ul", { class: "history-list", "aria-label": "Named versions" });
+  const named = element("section", { hidden: true }, element("h3", { class: "history-day" }, "Named versions"), versionList);
   const list = element("div", {});
   const more = element("button", { type: "button", hidden: true, onclick: () => load(next) }, "Show earlier");
-  panel.element.append(element("div", { class: "history-actions" }, browse, undo), note, versionList, list, more);
+  panel.element.append(element("div", { class: "history-actions" }, browse, undo), note, named, empty, list, more);
 
   let newest = 0;
   let next = null;
   let pages = 1; // that are listed
   let timer = null;
   let versions = [];
+  let restored = null; // the notice that says so
 
   function say(message) {
     if (!collab.send(message)) tell("The server can’t be reached just now. Try again in a moment.");
@@ -67,17 +70,19 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     pages = before === null ? 1 : pages + 1;
     if (before === null) list.replaceChildren();
     show(answer);
+    empty.hidden = list.childElementCount > 0;
   }
 
   async function loadVersions() {
     ({ versions } = await collab.fetch(`${path}/versions`));
     overlay.setVersions(versions);
+    named.hidden = !versions.length;
     versionList.replaceChildren(
       ...[...versions].reverse().map(({ revision, name, time: when }) =>
         element(
           "li",
           {},
-          element("button", { type: "button", class: "history-entry", onclick: () => openAt(revision) },
+          element("button", { type: "button", class: "history-entry", title: name, onclick: () => openAt(revision) },
             element("strong", {}, name), element("small", {}, `${day(when)}, revision ${revision}`)),
         ),
       ),
@@ -134,12 +139,15 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
         ui.notify("The text is already as it was then.");
         return;
       }
-      ui.notify(`The text is as it was in revision ${message.to}. “Take the restoring back” in the history undoes that.`);
+      restored = ui.notify(`The text is as it was in revision ${message.to}. “Take the restoring back” in the history undoes that.`);
       undo.hidden = false;
       undo.onclick = () => say({ do: "take_back", revision: message.revision });
       load();
     } else if (message.kind === "taken_back") {
+      if (document.activeElement === undo) browse.focus();
       undo.hidden = true;
+      restored?.remove();
+      ui.notify("The restoring was taken back. What was written since is kept.");
       load();
     }
   });

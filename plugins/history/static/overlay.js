@@ -1,6 +1,6 @@
 /** The big view: a slider through every revision, who wrote what, and what is different. */
 
-import { differenceView, element, legend, revisionView } from "./view.js";
+import { changers, differenceView, element, legend, revisionView } from "./view.js";
 import { precise, progress } from "./words.js";
 
 /** Milliseconds the slider rests before what it stands on is fetched. */
@@ -122,6 +122,7 @@ export class Overlay {
 
   /** The named versions, of which there may be others now. */
   setVersions(versions) {
+    const others = JSON.stringify(versions) !== JSON.stringify(this.#versions);
     this.#versions = versions;
     this.names.replaceChildren(
       element("option", { value: "" }, versions.length ? "Named versions" : "No named versions"),
@@ -129,6 +130,7 @@ export class Overlay {
     );
     this.names.disabled = !versions.length;
     this.#showName();
+    if (others && this.isOpen) this.#look(); // what it is called stands above the text
   }
 
   /** Puts the slider on a revision. */
@@ -208,7 +210,7 @@ export class Overlay {
     const { paint } = this.#collab.ui;
     this.about.textContent = `What is different between revisions ${answer.from} and ${answer.to}`;
     this.text.replaceChildren(differenceView(answer, paint));
-    this.who.replaceChildren();
+    this.who.replaceChildren(...changers(answer, paint));
     this.text.querySelector("ins, del, mark")?.scrollIntoView({ block: "center" });
   }
 }

@@ -67,9 +67,17 @@ export function legend({ runs, authors }, paint) {
   for (let i = 0; i < runs.length; i += 2) lengths.set(runs[i], (lengths.get(runs[i]) ?? 0) + runs[i + 1]);
   return [...lengths]
     .sort((a, b) => b[1] - a[1])
-    .map(([number]) => {
-      const swatch = element("span", { class: "history-swatch" });
-      paint(swatch, authors[number].color);
-      return element("li", {}, swatch, authors[number].name);
-    });
+    .map(([number]) => line(authors[number], paint));
+}
+
+/** Who wrote what a difference shows as added. */
+export function changers({ pieces, authors }, paint) {
+  const added = new Set(pieces.filter(({ kind }) => kind === "added").map(({ author }) => author));
+  return authors.filter(({ id }) => added.has(id)).map((author) => line(author, paint));
+}
+
+function line({ name, color }, paint) {
+  const swatch = element("span", { class: "history-swatch" });
+  paint(swatch, color);
+  return element("li", {}, swatch, name);
 }

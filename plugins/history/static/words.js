@@ -1,8 +1,7 @@
 /** What the history says in words. */
 
 const DAY = { weekday: "long", day: "numeric", month: "long", year: "numeric" };
-const TIME = { hour: "2-digit", minute: "2-digit" };
-const PRECISE = { ...TIME, second: "2-digit", day: "numeric", month: "short", year: "numeric" };
+const PRECISE = { hour: "2-digit", minute: "2-digit", second: "2-digit", day: "numeric", month: "short", year: "numeric" };
 
 /** "Monday, 3 March 2025", or "Today". @param {number} seconds since 1970 */
 export function day(seconds, now = Date.now(), locale = undefined) {
@@ -13,7 +12,7 @@ export function day(seconds, now = Date.now(), locale = undefined) {
 }
 
 /** "14:05" */
-export const time = (seconds, locale = undefined) => new Date(seconds * 1000).toLocaleTimeString(locale, TIME);
+export const time = (seconds, locale = undefined) => new Date(seconds * 1000).toLocaleTimeString(locale, { timeStyle: "short" });
 
 /** "3 Mar 2025, 14:05:11" */
 export const precise = (seconds, locale = undefined) => new Date(seconds * 1000).toLocaleString(locale, PRECISE);

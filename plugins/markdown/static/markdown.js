@@ -84,7 +84,10 @@ export default function activate(collab, { setTimeout, clearTimeout, matchMedia 
     if (block && Number.isInteger(block.line)) editor.scrollTo(startOfLine(editor.text(), block.line));
   });
 
-  panel.onShow(() => soon(0));
+  panel.onShow(() => {
+    if (!connected && revision === -1) say("It is shown when the connection is back.");
+    soon(0);
+  });
   ui.addCommand({ name: "preview", title: "Show the Markdown preview", run: () => panel.show() });
   editor.onChange(() => soon());
   editor.onSelection(() => {

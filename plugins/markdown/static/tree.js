@@ -30,6 +30,8 @@ export function blocks(html, { document = globalThis.document, parse = parsed } 
     const [block] = copy(node, document, 0);
     if (!block) continue;
     block.line = lineOf(node);
+    // Each runs the way that it is written; code runs from left to right.
+    if (node.localName !== "pre") block.setAttribute("dir", "auto");
     made.push(block);
   }
   return made;
