@@ -30,6 +30,9 @@ class Half(Plugin):
 BROWSER_HALVES = {
     # Gives the test its `collab`, to do with it what it likes.
     "open": """export default function activate(collab) { globalThis.collab = collab; }""",
+    "mute": """export default function activate(collab) {
+      collab.editor.onChange(() => { throw Object.create(null); });
+    }""",
     "other": """export default function activate(collab) { globalThis.other = collab; }""",
     "everything": """export default function activate(collab) {
       const { editor, ui } = collab;
@@ -66,6 +69,10 @@ BROWSER_HALVES = {
         return [editor.replace(0, 1, "late"), collab.send("late")];
       };
       collab.onDispose(() => gone.push("disposed"));
+    }""",
+    "endless": """export default function activate() {
+      console.info("round and round");
+      for (;;);
     }""",
     "angry": """export default function activate(collab) {
       collab.ui.addStatus("angry");
@@ -133,6 +140,27 @@ async def arrive(house: House, text: str = "The quick brown fox.\n", **how: Any)
     return person
 
 
+@pytest.mark.parametrize("server_arguments", [["endless", "open"]], indirect=True)
+async def test_a_plugin_that_froze_the_page_is_left_out_the_next_time(house: House) -> None:
+    document = await house.document("The quick brown fox.\n")
+    ada = await house.person(name="Ada")
+    address = f"{house.url}/d/{document}"
+    started = ada.page.wait_for_event("console", lambda said: said.text == "round and round")
+    await asyncio.gather(ada.page.goto(address, wait_until="commit"), started)
+    await ada.page.close()
+    again = await house.another_page(ada)
+    again.plugin_faults_expected = True
+    # Later: a page that has begun just now may yet come back.
+    await again.page.add_init_script("const now = Date.now; Date.now = () => now() + 10_000")
+    await again.open(document)
+    await again.page.wait_for_function("() => globalThis.collab !== undefined")
+    await expect(again.page.get_by_text("“endless” has a problem")).to_be_visible()
+    async with house.http.get(f"{house.server.url}/api/plugins") as response:
+        found = {one["name"]: one for one in (await response.json())["plugins"]}
+    assert "it froze the page the last time" in found["endless"]["health"]["last_browser_error"]
+    assert await again.page.evaluate("localStorage.getItem('collab:activating:open')") is None
+
+
 @pytest.mark.parametrize("server_arguments", [["everything"]], indirect=True)
 async def test_nothing_is_left_of_a_plugin_that_goes(house: House) -> None:
     document = await house.document("The quick brown fox.\n")
@@ -188,6 +216,21 @@ async def test_a_plugin_that_keeps_failing_is_switched_off_for_a_while(house: Ho
     assert written == "Whatever it does, one can write."
     await ada.page.clock.fast_forward(60_000)
     await expect(foot).to_have_text("angry")
+
+
+@pytest.mark.parametrize("server_arguments", [["mute", "open"]], indirect=True)
+async def test_what_is_thrown_may_have_no_text(house: House) -> None:
+    ada = await arrive(house, "")
+    ada.plugin_faults_expected = True
+    await ada.page.evaluate(
+        "() => { globalThis.told = 0; collab.editor.onChange(() => { globalThis.told += 1; }); }"
+    )
+    await ada.put_caret(0)
+    await ada.type("abc" * 8)
+    await ada.saved()
+    await expect(ada.page.locator(".notice").last).to_contain_text("“mute” kept failing")
+    assert await ada.page.evaluate("globalThis.told") == 24
+    assert await ada.text() == "abc" * 8
 
 
 @pytest.mark.parametrize("server_arguments", [["open", "echo"]], indirect=True)

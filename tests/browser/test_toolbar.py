@@ -225,3 +225,27 @@ async def test_pressing_more_leaves_the_text_its_selection(house: House) -> None
     assert await ada.page.evaluate("done") == ["Link"]
     await ada.type("slow")
     await ada.sees("The slow brown fox.\n")
+
+
+ADD = """(how) => {
+  for (let count = 0; count < how.at_most; count++) {
+    try {
+      const one = collab.ui.addToolbarButton({ label: `More ${count}`, onClick() {} });
+      (globalThis.more ??= []).push(one);
+    } catch (error) {
+      return [count, String(error)];
+    }
+  }
+}"""
+
+
+async def test_a_plugin_that_adds_tools_without_end_is_told_so(house: House) -> None:
+    person = await arrive(house)
+    # It has five buttons and four panels already.
+    told = [41, "RangeError: A plugin may have 50 tools at once."]
+    assert await person.page.evaluate(ADD, {"at_most": 10_000}) == told
+    # One that is removed, also twice, makes room for one.
+    await person.page.evaluate("() => { more[0].remove(); more[0].remove(); }")
+    assert await person.page.evaluate(ADD, {"at_most": 10_000}) == [1, told[1]]
+    await person.type("still ")
+    await person.saved()

@@ -3,6 +3,7 @@
 import { element } from "../ui/elements.js";
 import { notify } from "../ui/notices.js";
 import { freshFiles } from "./files.js";
+import { hung, noted } from "./hung.js";
 
 /** Messages kept for a plugin whose module is still on its way; the oldest goes first. */
 const MOST_WAITING = 500;
@@ -10,6 +11,15 @@ const MOST_WAITING = 500;
 /** So many failures within so many ms, and the plugin is switched off on this page for a while. */
 const MOST_FAILURES = 20;
 const FAILURES_WITHIN = 30_000;
+
+/** What was thrown, as a text; that may be anything, even what has none. */
+function described(error) {
+  try {
+    return String(error?.stack ?? error);
+  } catch {
+    return "something that has no text";
+  }
+}
 
 export class Running {
   #disposers = new Set();
@@ -47,11 +57,12 @@ export class Running {
     }
     if (!this.script) return;
     try {
+      if (hung(this.name, this.script)) throw new Error("it froze the page the last time, and is left out");
       const module = await import(this.files.script);
       await ready;
       if (this.disposed) return;
       if (typeof module.default !== "function") throw new TypeError("its module exports no default function");
-      const end = await module.default(this.collab);
+      const end = await noted(this.name, this.script, () => module.default(this.collab));
       if (typeof end === "function") this.onDispose(end);
     } catch (error) {
       this.failed(error);
@@ -65,7 +76,7 @@ export class Running {
     if (this.disposed) return;
     if (!this.#complained) {
       this.#complained = true;
-      this.#host.failed(this.name, String(error?.stack ?? error));
+      this.#host.failed(this.name, described(error));
       const what = `The plugin “${this.name}” has a problem, and may not work.`;
       notify(`${what} Your text is not affected.`, { kind: "warning" });
     }
@@ -73,7 +84,7 @@ export class Running {
     this.#failures = this.#failures.filter((time) => now - time < FAILURES_WITHIN);
     if (this.#failures.push(now) < MOST_FAILURES) return;
     this.dispose();
-    this.#host.failed(this.name, `kept failing and was switched off on a page: ${error}`);
+    this.#host.failed(this.name, `kept failing and was switched off on a page: ${described(error)}`);
     this.#host.gaveUp(this);
     notify(`The plugin “${this.name}” kept failing and was switched off here for a while.`, { kind: "warning" });
   }

@@ -8,6 +8,12 @@ const GROUPS = ["toolbar-buttons", "panel-buttons", "toolbar-own"];
 /** The group in the row of each tool that is in the menu. @type {Map<Element, Element>} */
 const away = new Map();
 
+/** Tools that one plugin may have at once: with each, all are measured again. */
+const MOST = 50;
+
+/** How many each plugin has. @type {Map<string, number>} */
+const counts = new Map();
+
 let watching = false;
 let overdue = false;
 
@@ -32,6 +38,22 @@ export function refit(change) {
   byId("toolbar").hidden = !["toolbar-buttons", "panel-buttons"].some((id) => byId(id).children.length);
   fit();
   if (focused !== document.activeElement && byId("toolbar").contains(focused)) focusTool(focused);
+}
+
+/**
+ * Counts one tool more for a plugin, or (empty) for the page itself.
+ * @returns {() => void} counts it no more; may be called again
+ * @throws {RangeError} when it has too many
+ */
+export function claimTool(plugin) {
+  const count = counts.get(plugin) ?? 0;
+  if (plugin && count >= MOST) throw new RangeError(`A plugin may have ${MOST} tools at once.`);
+  counts.set(plugin, count + 1);
+  let claimed = true;
+  return () => {
+    if (claimed) counts.set(plugin, counts.get(plugin) - 1);
+    claimed = false;
+  };
 }
 
 /** Puts the keyboard on a tool, or on what opens the menu that it is in. */

@@ -2,7 +2,7 @@
 
 import { openChoices } from "./choices.js";
 import { element, icon, place } from "./elements.js";
-import { refit } from "./toolbar-fitting.js";
+import { claimTool, refit } from "./toolbar-fitting.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -11,8 +11,10 @@ const byId = (id) => document.getElementById(id);
  *   choices?: () => Array<{label: string, active?: boolean, run: () => void}>}} how
  *   `icon` is a name in icons.svg, which stands for the label on a narrow screen; `choices` are
  *   asked for when it is pressed, and shown in a menu
+ * @throws {RangeError} when the plugin has too many
  */
 export function addToolbarButton({ label, icon: drawing, title = label, plugin = "", onClick, choices }) {
+  const giveBack = claimTool(plugin);
   let menu = null;
   const words = element("span", { class: "tool-label" }, label);
   const button = element(
@@ -44,6 +46,7 @@ export function addToolbarButton({ label, icon: drawing, title = label, plugin =
       if (words.textContent !== String(text)) refit(() => void (words.textContent = String(text)));
     },
     remove() {
+      giveBack();
       menu?.remove();
       refit(() => button.remove());
     },
