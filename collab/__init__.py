@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collab.ot import Delta, DocumentType, document_type
+    from collab.ot import Delta, DocumentType, document_type, to_text, to_units
     from collab.plugins.access import Action, Request
     from collab.plugins.archive import Operation
     from collab.plugins.base import Plugin
@@ -52,6 +52,8 @@ __all__ = [
     "__version__",
     "document_type",
     "hookimpl",
+    "to_text",
+    "to_units",
 ]
 
 _HOMES = {
@@ -78,6 +80,8 @@ _HOMES = {
     "Violation": "collab.storage.port",
     "document_type": "collab.ot",
     "hookimpl": "collab.plugins.specs",
+    "to_text": "collab.ot",
+    "to_units": "collab.ot",
 }
 
 

@@ -79,14 +79,14 @@ class DirectLibrary:
             return EXTENSIONS[format]
         offer = self._plugins().exchange.exporters.get(format)
         if offer is None:
-            names = ", ".join([*EXTENSIONS, *self._plugins().exchange.exporters])
+            names = ", ".join(dict.fromkeys([*EXTENSIONS, *self._plugins().exchange.exporters]))
             raise Failure(f"There is no format {format} to export; there is: {names}.", Exit.USAGE)
         return offer.format.extension
 
     def import_file(self, format: str, data: bytes, filename: str, title: str | None) -> Entry:
         importers = self._plugins().exchange.importers
         if format not in importers:
-            names = ", ".join([*EXTENSIONS, *importers])
+            names = ", ".join(dict.fromkeys([*EXTENSIONS, *importers]))
             raise Failure(f"There is no format {format} to import; there is: {names}.", Exit.USAGE)
         return self._told(self._import(format, data, filename, title))
 
@@ -188,12 +188,16 @@ def _missing(id: str) -> Failure:
 
 
 @contextmanager
-def open_directly(settings: Settings, words: str) -> Iterator[DirectLibrary]:
+def open_directly(
+    settings: Settings, words: str, *, takes_url: bool = False
+) -> Iterator[DirectLibrary]:
     """The documents of the data directory, which is locked meanwhile; ``words`` say what for.
+
+    ``takes_url``: the command can work through a running server instead.
 
     Raises `Failure`: taken, while a server runs.
     """
-    with locked(settings.data_dir, words), asyncio.Runner() as loop:
+    with locked(settings.data_dir, words, takes_url=takes_url), asyncio.Runner() as loop:
         try:
             store = loop.run(open_store(settings))
         except (StorageError, OSError) as error:

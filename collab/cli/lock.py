@@ -28,8 +28,10 @@ class Lock:
 
 
 @contextmanager
-def locked(data_dir: Path, words: str) -> Iterator[Lock]:
+def locked(data_dir: Path, words: str, *, takes_url: bool = False) -> Iterator[Lock]:
     """Hold the data directory, made when there is none; ``words`` tell others what for.
+
+    ``takes_url``: whether the command can be given the ``--url`` of a server that holds it.
 
     Raises `Failure`: taken, when another process holds it; failed, when it can't be used.
     """
@@ -48,7 +50,8 @@ def locked(data_dir: Path, words: str) -> Iterator[Lock]:
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise Failure(f"{path} can't be locked: {error.strerror}.") from None
-            raise Failure(_in_use(data_dir, os.pread(descriptor, 1000, 0)), Exit.TAKEN) from None
+            told = os.pread(descriptor, 1000, 0)
+            raise Failure(_in_use(data_dir, told, takes_url), Exit.TAKEN) from None
         lock = Lock(descriptor)
         lock.tell(words)
         yield lock
@@ -57,9 +60,14 @@ def locked(data_dir: Path, words: str) -> Iterator[Lock]:
         os.close(descriptor)
 
 
-def _in_use(data_dir: Path, told: bytes) -> str:
+def _in_use(data_dir: Path, told: bytes, takes_url: bool) -> str:
     process, _, words = told.decode(errors="replace").strip().partition(" ")
     holder = f"{words} (process {process})" if words else "another process"
     url = words.rpartition(" at ")[2]
-    hint = f" To work with its documents, add --url {url} to the command." if "://" in url else ""
+    if "://" not in url:
+        hint = ""
+    elif takes_url:
+        hint = f" To work with its documents, add --url {url} to the command."
+    else:
+        hint = " Stop it first: this works on the database itself."
     return f"The data directory {data_dir} is in use by {holder}.{hint}"

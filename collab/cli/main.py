@@ -27,6 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = None
         if words and not words[0].startswith("-") and words[0] not in FIRST_WORDS:
             code = plugin_command(words, dict(os.environ))
+            if code is None:
+                make_parser().error(
+                    f"There is no command {words[0]}, and no plugin brings one: there is"
+                    f" {', '.join(sorted(FIRST_WORDS))}. For one of your own plugin's, add"
+                    " --plugins-dir FOLDER behind it; `collab plugins list` says what is wrong"
+                    " with a plugin."
+                )
         if code is None:
             parsed = make_parser().parse_args(words)
             code = COMMANDS[parsed.command](parsed)
@@ -84,7 +91,8 @@ def _library(arguments: Namespace) -> Iterator[Library]:
     if not url:
         if arguments.bearer:
             raise Failure("--token is for a running server: give its --url too.", Exit.USAGE)
-        with open_directly(_load(arguments).settings, f"collab {arguments.command}") as library:
+        settings, words = _load(arguments).settings, f"collab {arguments.command}"
+        with open_directly(settings, words, takes_url=True) as library:
             yield library
         return
     for name in ("data_dir", "database"):

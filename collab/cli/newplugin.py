@@ -60,6 +60,7 @@ Show everybody how long the document is.
 
 _TEST = '''"""{title} on a running server."""
 
+import asyncio
 {imports}
 
 import pytest
@@ -78,7 +79,7 @@ def server_settings(tmp_path):
 @pytest.mark.asyncio
 async def test_everybody_is_told_the_length(server):
     id = await server.create_document("Notes", "one")
-    async with server.connect(id) as notes:
+    async with asyncio.timeout(10), server.connect(id) as notes:
         messages = notes.messages("{name}")
         await notes.insert(0, "twenty-")
         async for message in messages:
@@ -118,6 +119,13 @@ test = ["pytest", "pytest-asyncio"]
 
 [project.entry-points."collab.plugins"]
 {name} = "{module}"
+
+[tool.pytest.ini_options]
+asyncio_default_fixture_loop_scope = "function"
+"""
+
+_PYTEST = """[pytest]
+asyncio_default_fixture_loop_scope = function
 """
 
 _FILES = {
@@ -158,5 +166,5 @@ def files(name: str, *, package: bool = False) -> dict[str, str]:
             "imports": "from pathlib import Path",
             "settings": _IN_A_FOLDER.format(**known),
         }
-    wanted = _FILES | ({"pyproject.toml": _PROJECT} if package else {})
+    wanted = _FILES | ({"pyproject.toml": _PROJECT} if package else {"pytest.ini": _PYTEST})
     return {path.format(**known): text.format(**known) for path, text in wanted.items()}

@@ -47,14 +47,15 @@ def show_list(arguments: Namespace) -> int:
     ]
     if url:
         head = (*head[:2], "BREAKER", "CALLS", "FAILED", "LAST FAILURE")
-        rows = [(one["name"], one["state"], *_health(one["health"])) for one in found]
+        rows = [(one["name"], one["state"], *_health(one)) for one in found]
     print_table(head, rows)
     return Exit.DONE
 
 
-def _health(health: dict[str, Any] | None) -> tuple[str, str, str, str]:
+def _health(plugin: dict[str, Any]) -> tuple[str, str, str, str]:
+    health = plugin["health"]
     if health is None:
-        return ("-", "-", "-", "-")
+        return ("-", "-", "-", plugin["description"] if plugin["state"] == "problem" else "-")
     return (
         health["state"],
         str(health["calls"]),
@@ -97,7 +98,8 @@ def show(arguments: Namespace) -> int:
         return Exit.DONE
     for one in manager.listing():
         if one.name == name:
-            raise Failure(f"The plugin {name} ({one.where}) can't be shown: {one.description}.")
+            end = "" if one.description.endswith((".", "?")) else "."
+            raise Failure(f"The plugin {name} ({one.where}) can't be shown: {one.description}{end}")
     names = ", ".join(one.name for one in manager.listing())
     raise Failure(f"There is no plugin {name}; there are: {names}.", Exit.MISSING)
 

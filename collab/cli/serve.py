@@ -9,11 +9,11 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
 
 from collab.cli.failure import Exit, Failure
 from collab.cli.lock import Lock, locked
+from collab.cli.logs import start_log
 from collab.cli.options import ServerSettings
 from collab.storage.port import StorageError
 from collab.web import create_app
@@ -40,12 +40,7 @@ def serve(settings: ServerSettings) -> int:
 
     Raises `Failure` when it can't start.
     """
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every look it takes
+    start_log(settings.log_level)
     with (
         locked(settings.data_dir, "a Collab server that is starting") as lock,
         asyncio.Runner(loop_factory=new_event_loop) as runner,

@@ -17,6 +17,7 @@ from collab.ot.types import (
     document_types,
     register,
 )
+from collab.ot.units import to_text, to_units
 
 __all__ = [
     "Authority",
@@ -35,4 +36,6 @@ __all__ = [
     "document_types",
     "precedes",
     "register",
+    "to_text",
+    "to_units",
 ]

@@ -22,6 +22,9 @@ def _pair(match: re.Match[str]) -> str:
 def to_units(text: str) -> str:
     """Return the code units of an ordinary string.
 
+    ``len``, ``index`` and slices of what it returns are then in the units that positions in a
+    document are counted in.
+
     Raises InvalidOperation for half a character (a lone surrogate).
     """
     if text.isascii():

@@ -85,8 +85,14 @@ class Person:
     # The editor.
 
     async def open(self, document: str) -> None:
-        """Go to a document's page, and wait until it is there and saved."""
-        await self.page.goto(f"{self.home}/d/{document}")
+        """Go to a document's page, and wait until it is there and saved.
+
+        Raises ValueError with what the server says when it has no such page, as for documents
+        of the type ``richtext``.
+        """
+        answer = await self.page.goto(f"{self.home}/d/{document}")
+        if answer is not None and not answer.ok:
+            raise ValueError(f"The page of {document} can't be opened: {await answer.text()}")
         await self.page.wait_for_function("() => editorView() !== null")
         await self.page.wait_for_selector("#editor:not([aria-busy])")
         await self.saved()

@@ -56,4 +56,4 @@ async def open_page(server: Server) -> AsyncIterator[Pages]:
     async with launched(path) as browser:
         pages = Pages(browser, server.url)
         yield pages
-    assert not pages.faults
+    assert not pages.faults, "in the browser: " + "; ".join(pages.faults)

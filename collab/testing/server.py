@@ -16,6 +16,7 @@ from collab.client import Connecting, connect
 from collab.protocol.settings import Settings
 from collab.rooms import Rooms
 from collab.storage.port import Store
+from collab.testing.named import Named, visitor
 from collab.testing.raw import RawSession
 from collab.web import create_app
 from collab.web.keys import CONNECTIONS, ROOMS
@@ -31,6 +32,8 @@ class Server:
         self.app = app
         self.http = http
         """A client session for requests of the test's own; its cookies last as long as it."""
+        self.visitors: list[aiohttp.ClientSession] = []
+        """The client sessions of those who connected under a name, closed with the server."""
 
     async def create_document(
         self, title: str = "Untitled", content: Any = "", type: str = "text"
@@ -77,9 +80,16 @@ class Server:
         """The address of a document's WebSocket."""
         return f"{self.url}/api/documents/{document}/socket"
 
-    def connect(self, document: str, **how: Any) -> Connecting:
-        """A client on a document; see `collab.client.connect`."""
-        return connect(self.page(document), **how)
+    def connect(
+        self, document: str, *, name: str | None = None, **how: Any
+    ) -> Connecting | Named:
+        """A client on a document; see `collab.client.connect`. With a ``name``, it is somebody
+        of that name; without one a guest."""
+        if name is None:
+            return connect(self.page(document), **how)
+        http = visitor(self.url)
+        self.visitors.append(http)
+        return Named(self.url, name, http, connect(self.page(document), http=http, **how))
 
     async def raw(self, document: str, **how: Any) -> RawSession:
         """A connection that the test speaks itself; see `RawSession.open`."""
@@ -112,4 +122,9 @@ async def serve(settings: Settings, store: Store | None = None) -> AsyncIterator
         listen(app, settings) as address,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,
     ):
-        yield Server(address.rstrip("/"), app, http)
+        server = Server(address.rstrip("/"), app, http)
+        try:
+            yield server
+        finally:
+            for one in server.visitors:
+                await one.close()

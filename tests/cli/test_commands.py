@@ -231,11 +231,14 @@ def test_while_somebody_works_on_the_data_nobody_else_does(collab: Shell) -> Non
     collab.ok("documents", "create", "One")
     with locked(Path("collab-data"), "a Collab server at http://127.0.0.1:8080/"):
         for words in (
-            ["documents", "list"], ["documents", "create", "Two"], ["migrate"],
+            ["documents", "list"], ["documents", "create", "Two"],
             ["import", __file__], ["export", "--all", "-o", "x"],
         ):  # fmt: skip
             assert collab(*words) == Exit.TAKEN
             assert "add --url http://127.0.0.1:8080/" in collab.err
+        for words in (["migrate"], ["serve"]):  # these take no --url
+            assert collab(*words) == Exit.TAKEN
+            assert "Stop it first" in collab.err and "--url" not in collab.err
 
 
 def test_migrate_makes_a_database(collab: Shell, tmp_path: Path) -> None:

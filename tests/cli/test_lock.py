@@ -31,7 +31,7 @@ def test_another_process_is_refused_until_the_first_has_ended(tmp_path: Path) ->
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(Failure) as caught, locked(tmp_path, "me"):
+        with pytest.raises(Failure) as caught, locked(tmp_path, "me", takes_url=True):
             pass
         assert caught.value.code is Exit.TAKEN
         assert f"process {holder.pid}" in caught.value.sentence

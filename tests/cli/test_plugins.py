@@ -15,6 +15,7 @@ import pytest
 
 from collab.cli.arguments import make_parser
 from collab.cli.failure import Exit
+from collab.cli.lock import locked
 from collab.cli.main import _load, main
 from collab.protocol.settings import Settings
 from collab.testing.server import serve
@@ -56,7 +57,8 @@ class Tour(Plugin):
     async def longest(self, server, arguments):
         made = await server.create_document("Made by a command", content="abc")
         async with server.document(made.id) as document:
-            await document.edit(author="tour").insert(0, "1").__aexit__(None, None, None)
+            async with document.edit(author="tour") as edit:
+                edit.insert(0, "1")
         for one in (await server.documents())[0]:
             async with server.document(one.id) as document:
                 if document.length >= arguments.least:
@@ -163,7 +165,12 @@ def test_a_plugin_brings_a_command(collab: Shell, tour: str) -> None:
     assert collab.err == "collab: The command longest failed: ValueError: No.\n"
     assert collab("longest", "--plugins-dir", tour, "--more") == Exit.USAGE
     assert collab("longest") == Exit.USAGE
-    assert "invalid choice" in collab.err
+    assert "There is no command longest, and no plugin brings one: there is doc" in collab.err
+    assert "--plugins-dir" in collab.err
+    in_use = "in use by a Collab server at http://127.0.0.1:8080/"
+    with locked(Path("collab-data"), "a Collab server at http://127.0.0.1:8080/"):
+        assert collab("longest", "--plugins-dir", tour) == Exit.TAKEN
+    assert in_use in collab.err and "Stop it first" in collab.err and "--url" not in collab.err
     assert id in collab.ok("documents", "list")
 
 
@@ -234,6 +241,20 @@ def test_secrets_of_a_plugin_are_not_shown(collab: Shell) -> None:
     shown = collab.ok(*words)
     assert "plugins.it.secret = ********" in shown and "has to be set" in shown
     assert "plugins.it.tokens = ()" in shown and "hush" not in shown
+
+
+async def test_the_list_of_a_running_server_says_what_is_wrong_with_a_plugin(
+    collab: Shell, tmp_path: Path
+) -> None:
+    write_plugin(tmp_path / "mine", "later", "class Later(Plugin):\n    api = 2\n")
+    settings = Settings(
+        data_dir=tmp_path / "data", plugins_dir=tmp_path / "mine", plugins_on=("later",)
+    )
+    async with serve(settings) as server:
+        listed = await asyncio.to_thread(collab.ok, "plugins", "list", "--url", server.url)
+    (line,) = [line for line in listed.splitlines() if line.startswith("later ")]
+    assert line.split(maxsplit=5)[1:5] == ["problem", "-", "-", "-"]
+    assert "for version 2 of the plugin interface" in line
 
 
 async def test_plugins_of_a_running_server_are_switched(

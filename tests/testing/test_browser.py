@@ -26,6 +26,18 @@ async def test_two_people_write_in_one_document(server: Server, open_page: Pages
     bob.faults.clear()
 
 
+@pytest.mark.browser
+async def test_a_document_without_a_page_is_said_at_once(
+    server: Server, open_page: Pages
+) -> None:
+    id = await server.create_document("Notes", type="richtext")
+    with pytest.raises(ValueError, match="There is no page yet for documents of the type richtext"):
+        await open_page(id)
+    (fault,) = open_page.faults
+    assert "406" in fault
+    open_page.people[0].faults.clear()
+
+
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(LookupError, match="Chromium is not installed"):
