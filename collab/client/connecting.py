@@ -53,7 +53,8 @@ def connect(
     ``token`` names a script to the server, which knows it from its settings; without one the
     client is anonymous. ``timeout`` is how many seconds the first connection may take; later
     ones come back by themselves, for ever. ``on_rescue`` is told what could not be saved.
-    ``http`` is a session of the caller's (cookies, TLS, proxies) that is left open.
+    ``http`` is a session of the caller's (cookies, TLS, proxies) that is left open; one with
+    Collab's cookie has to send the server's ``Origin``, too, or it is refused (403).
 
     Raises ValueError for something that is no document's address; awaiting the result
     raises `ConnectError` or `Gone`.

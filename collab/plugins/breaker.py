@@ -44,15 +44,18 @@ class Breaker:
     @property
     def refuses(self) -> bool:
         """Whether a call would be refused now; asking changes nothing."""
-        return self.state != "closed" and (self.state == "trial" or self._clock() < self._until)
+        return self.state != "closed" and self._clock() < self._until
 
     def admits(self) -> bool:
         """Whether this call may pass. Who is let through reports how it went."""
         if self.state == "closed":
             return True
-        if self.state == "trial" or self._clock() < self._until:
+        now = self._clock()
+        if now < self._until:
             return False
         self.state = "trial"
+        # A route may take hours, a call may never tell how it went: then another one is tried.
+        self._until = now + self._pause
         return True
 
     def succeeded(self) -> bool:

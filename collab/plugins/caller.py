@@ -7,13 +7,13 @@ looks at the clock and nothing else.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from collab.plugins.guard import HARMLESS, HARMLESS_AT_ONCE, CutOff, Guard
+from collab.plugins.raised import harmless
 from collab.plugins.specs import Hook, Veto
 
 
@@ -92,14 +92,16 @@ class Implementation:
         try:
             try:
                 answer = self.begin(arguments)
-            except asyncio.CancelledError as error:
+                waits = answer is not None and inspect.isawaitable(answer)
+            except HARMLESS_AT_ONCE as error:
                 # Where nothing is awaited, it is not who asks that was cancelled.
-                raise RuntimeError(f"{name} cancelled itself") from error
-            if answer is not None and inspect.isawaitable(answer):
+                raise harmless(name, error) from error.__cause__
+            if waits:
                 answer = await guard.within(name, self.hook.budget, answer)
             elif guard.clock() - began > self.hook.budget:
                 raise _blocked(guard.clock() - began)
-            if answer is not None and not isinstance(answer, expected):
+            # By its type: a `__class__` of the plugin's own has no say.
+            if answer is not None and not issubclass(type(answer), expected):
                 raise TypeError(
                     f"returned {type(answer).__name__}; the hook is {self.hook.signature}"
                 )

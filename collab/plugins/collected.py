@@ -12,7 +12,7 @@ from collab.ot import DocumentType
 from collab.ot.types import register, unregister
 from collab.plugins.caller import Implementation
 from collab.plugins.guard import HARMLESS_AT_ONCE, Guard
-from collab.plugins.offers import Command, Format
+from collab.plugins.offers import Command, Format, check_text
 from collab.plugins.routes import Route, read_routes
 
 T = TypeVar("T")
@@ -72,6 +72,8 @@ def _document_types(guard: Guard, given: Iterable[Any]) -> list[DocumentType]:
         for one in given:
             if not isinstance(one, DocumentType):
                 raise TypeError(f"{one!r} is no DocumentType")
+            for text in (one.name, one.like, one.title, one.extension):
+                check_text(text, "what a document type is called")
             register(one)
             types.append(one)
     except HARMLESS_AT_ONCE:

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import importlib.util
 import inspect
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -123,7 +124,8 @@ def _in_folder(folder: Path, bundled: bool, problems: list[Problem]) -> Iterator
             continue
         if path.is_dir():
             if (path / "__init__.py").is_file():
-                yield Found(name, str(path), path, bundled)
+                # Absolute, as Python names the files of its code: by that the watchdog knows it.
+                yield Found(name, str(path), Path(os.path.abspath(path)), bundled)
             else:
                 problems.append(Problem(name, str(path), "the folder has no __init__.py"))
         elif path.suffix == ".py" and not bundled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from threading import get_ident
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -60,7 +61,7 @@ class Document:
     Lengths and positions are UTF-16 code units.
     """
 
-    __slots__ = ("_archive", "_record", "_room")
+    __slots__ = ("_archive", "_record", "_room", "_thread")
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Document:
         self._record = record
         self._room = room
         self._archive = archive or Archive()
+        self._thread = get_ident()
 
     @property
     def record(self) -> DocumentRecord:
@@ -160,8 +162,12 @@ class Document:
 
         In the order in which they first wrote; of more than `AUTHORS`, the first ones. Whom the
         server was never told a name of is not among them. For a document that is not open, too.
+        Of a document as it was at a revision: who had written in it by then.
         """
-        return await self._archive.authors(self.id)
+        authors = await self._archive.authors(self.id)
+        if self.frozen:
+            return [one for one in authors if one.since <= self.revision]
+        return authors
 
     async def apply(
         self,
@@ -178,7 +184,11 @@ class Document:
         `CollabError` when it can't be taken.
         """
         room = self._opened()
-        return await room.edit(delta, author=_user(author), revision=revision, keep=keep)
+        if not isinstance(delta, Delta):
+            raise TypeError(f"An edit is a Delta, not {type(delta).__name__}.")
+        # A copy: the document goes on with it, and so may who made it.
+        own = Delta(delta.ops)
+        return await room.edit(own, author=_user(author), revision=revision, keep=keep)
 
     def edit(self, *, author: str | User) -> Edit:
         """``async with document.edit(author=user) as edit: edit.insert(0, "x")``.
@@ -203,6 +213,12 @@ class Document:
     def _opened(self) -> OpenRoom:
         if self._room is None:
             raise NotOpen(self.id)
+        if get_ident() != self._thread and not self.frozen:
+            # Its content is brought up to date by who reads it: two at once would do that twice.
+            raise RuntimeError(
+                "An open document is read and edited in the event loop, not in a thread:"
+                " hand the thread its text."
+            )
         return self._room
 
     def __repr__(self) -> str:

@@ -16,7 +16,8 @@ class Edit:
     """Steps of one edit, each at positions of the document as the steps before left it.
 
     ``async with document.edit(author=…) as edit:`` commits them when the block ends; what was
-    typed meanwhile stays. A block that raises changes nothing.
+    typed meanwhile stays. A block that raises changes nothing. Outside of the block, every step
+    raises RuntimeError: nobody would commit it.
     """
 
     def __init__(self, document: Document, author: str | User) -> None:
@@ -27,6 +28,7 @@ class Edit:
         """The revision that the edit made, once it is committed; None when nothing changed."""
         self._document = document
         self._author = author
+        self._taking = False
 
     def insert(
         self,
@@ -53,10 +55,16 @@ class Edit:
 
     def apply(self, delta: Delta) -> Edit:
         """Take a delta as the next step."""
+        if not self._taking:
+            raise RuntimeError(
+                "Nothing commits this edit: put it together inside of"
+                " `async with document.edit(author=…) as edit:`."
+            )
         self.delta = self.delta.compose(delta)
         return self
 
     async def __aenter__(self) -> Edit:
+        self._taking = True
         return self
 
     async def __aexit__(
@@ -65,6 +73,7 @@ class Edit:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._taking = False
         if error is None and self.delta.ops:
             self.revision = await self._document.apply(
                 self.delta, author=self._author, revision=self.base

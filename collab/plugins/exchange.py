@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from collab.ot import Delta
 from collab.plugins.document import Document
-from collab.plugins.guard import HARMLESS, Guard
+from collab.plugins.guard import HARMLESS, HARMLESS_AT_ONCE, Guard
 from collab.plugins.offers import Format, Imported
+from collab.plugins.raised import harmless, text_of
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.storage.backup import FORMAT
@@ -107,7 +108,11 @@ async def _convert(
         )
     began = guard.clock()
     try:
-        answer = await guard.within(where, BUDGET, offer.format.convert(*arguments))
+        try:
+            call = offer.format.convert(*arguments)
+        except HARMLESS_AT_ONCE as error:
+            raise harmless(where, error) from error.__cause__
+        answer = await guard.within(where, BUDGET, call)
         if not isinstance(answer, expected):
             raise TypeError(f"{where} returned {type(answer).__name__}")
     except (CollabError, ValueError) as error:
@@ -115,7 +120,7 @@ async def _convert(
         guard.finished(where, guard.clock() - began)
         if isinstance(error, CollabError):
             raise
-        sentence = " ".join(str(error).split())[:500] or "It can't be converted."
+        sentence = text_of(error) or "It can't be converted."
         raise CollabError(errors.UNCONVERTIBLE, sentence) from error
     except HARMLESS as error:
         guard.failed(where, error, guard.clock() - began)

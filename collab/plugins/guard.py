@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from collab.plugins.breaker import Breaker
+from collab.plugins.raised import TEXT_LENGTH, harmless, named, text_of
 from collab.plugins.specs import SOFT
 from collab.protocol.messages import User
 
@@ -20,17 +21,16 @@ SLOW_LOG_EVERY = 60.0
 TRACEBACK_EVERY = 10.0
 """Seconds between two tracebacks of what visitors may have provoked."""
 
-ERROR_LENGTH = 500
-"""Characters of what a page says of a failure."""
-
 GRACE = 0.1
 """Seconds that a call which was cut off has to end itself before it is abandoned."""
 
 HARMLESS = (Exception, SystemExit)
-"""What a plugin may raise without anybody else noticing; Ctrl-C is not a plugin's."""
+"""What a plugin may raise without anybody else noticing, where Ctrl-C may be somebody's: while it
+is loaded, and in commands."""
 
-HARMLESS_AT_ONCE = (*HARMLESS, asyncio.CancelledError)
-"""The same for what is not awaited: nobody else can have been cancelled there."""
+HARMLESS_AT_ONCE = BaseException
+"""The same for what is not awaited while the server runs: nobody else can have been cancelled
+there, and Ctrl-C comes as a signal to the loop, never as an exception into a call."""
 
 
 class Health(Struct, frozen=True):
@@ -150,7 +150,8 @@ class Guard:
         traced = now - self._traced >= TRACEBACK_EVERY
         if traced:
             self._traced = now
-        self._log.error(
+        # By the plugin's own logger: how much that may say is bounded, and visitors can go on.
+        self._log.getChild(self.plugin).error(
             "plugin %s failed in %s, told by the user %s (%r): %s",
             self.plugin, where, user.id, user.name, describe(error),
             exc_info=error if traced else None,
@@ -164,7 +165,7 @@ class Guard:
         Anybody can say so: it is logged now and then, and the breaker stays as it is.
         """
         self.browser_failures += 1
-        self.last_browser_error = " ".join(error.split())[:ERROR_LENGTH]
+        self.last_browser_error = " ".join(error.split())[:TEXT_LENGTH]
         now = self.clock()
         if now - self._browser_logged >= TRACEBACK_EVERY:
             self._browser_logged = now
@@ -211,9 +212,9 @@ class Guard:
     async def within(self, where: str, budget: float, call: Awaitable[Any]) -> Any:
         """Wait for a plugin's coroutine, at most ``budget`` seconds.
 
-        Returns its value or raises what it raised (SystemExit and a cancellation of its own
-        as RuntimeError). Raises `CutOff` when the time was up; a call that does not end
-        when it is cancelled goes on by itself, and is counted as hanging.
+        Returns its value or raises what it raised, as `harmless` has it. Raises `CutOff` when
+        the time was up; a call that does not end when it is cancelled goes on by itself, and is
+        counted as hanging.
         """
         hard = self.hard(budget)
         task = asyncio.get_running_loop().create_task(
@@ -238,6 +239,9 @@ class Guard:
             raise
         if task.cancelled():
             raise RuntimeError(f"{where} cancelled itself")
+        error = task.exception()
+        if error is not None:
+            raise harmless(where, error)
         return task.result()
 
     def hard(self, budget: float) -> float:
@@ -268,9 +272,9 @@ class Guard:
 async def _contain(call: Awaitable[Any]) -> Any:
     try:
         return await call
-    except SystemExit as error:
-        # Out of a task it would stop the event loop, and with it the server.
-        raise RuntimeError(f"called sys.exit({error.code!r})") from error
+    except (SystemExit, KeyboardInterrupt) as error:
+        # Out of a task they would stop the event loop, and with it the server.
+        raise harmless("", error) from error
 
 
 def _ended_quietly(task: asyncio.Task[Any]) -> None:
@@ -281,7 +285,4 @@ def _ended_quietly(task: asyncio.Task[Any]) -> None:
 
 def describe(error: BaseException) -> str:
     """An exception in one line."""
-    text = " ".join(str(error).split())[:500]
-    if isinstance(error, CutOff):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text_of(error) if isinstance(error, CutOff) else named(error)

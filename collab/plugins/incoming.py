@@ -8,7 +8,8 @@ import msgspec
 
 from collab.plugins.base import Plugin
 from collab.plugins.discovery import Unusable
-from collab.plugins.guard import HARMLESS, describe
+from collab.plugins.guard import HARMLESS, HARMLESS_AT_ONCE, describe
+from collab.plugins.raised import text_of
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.rooms.port import Session
@@ -36,10 +37,10 @@ def understood(plugin: Plugin, session: Session, data: Any) -> Any:
         return data
     try:
         return msgspec.convert(data, plugin.Message, str_keys=True)
-    except HARMLESS as error:  # whatever a check of the plugin's own makes of it
-        plugin.log.warning("message from session %s ignored: %s", session.id, error)
+    except HARMLESS_AT_ONCE as error:  # whatever a check of the plugin's own makes of it
+        problem = text_of(error, PROBLEM_LENGTH)
+        plugin.log.warning("message from session %s ignored: %s", session.id, problem)
         raise CollabError(
             errors.BAD_MESSAGE,
-            f"The plugin {plugin.name} does not understand that message:"
-            f" {str(error)[:PROBLEM_LENGTH]}",
+            f"The plugin {plugin.name} does not understand that message: {problem}",
         ) from error

@@ -16,7 +16,7 @@ from collab.plugins.collected import Offered
 from collab.plugins.discovery import Found, Problem, Unusable, find
 from collab.plugins.document import Document
 from collab.plugins.flow import BURST, RATE, Flow
-from collab.plugins.guard import HARMLESS, Guard, describe
+from collab.plugins.guard import HARMLESS_AT_ONCE, Guard, describe
 from collab.plugins.incoming import check_message
 from collab.plugins.positions import Track
 from collab.plugins.queue import LIMIT, Queue
@@ -156,18 +156,25 @@ class Loader:
 
         ``fresh``: as its files are now. Raises `Unusable`, `WrongSettings`.
         """
+        try:
+            return self._make(found, fresh)
+        except (Unusable, WrongSettings):
+            raise
+        except HARMLESS_AT_ONCE as error:
+            if isinstance(error, KeyboardInterrupt) and not fresh:
+                raise  # somebody who would not wait for the server to start
+            raise Unusable(f"can't be made: {describe(error)}") from error
+
+    def _make(self, found: Found, fresh: bool) -> Loaded:
         name = found.name
         kind, folder = found.load(fresh=fresh)
         if kind.api != API:
             raise Unusable(
-                f"it is written for version {kind.api} of the plugin interface, and this server"
-                f" has version {API}: take a version of the plugin that fits"
+                f"it is written for version {kind.api!r:.50} of the plugin interface, and this"
+                f" server has version {API}: take a version of the plugin that fits"
             )
-        try:
-            declared = settings_type(kind)
-            plugin = kind()
-        except HARMLESS as error:
-            raise Unusable(f"can't be made: {describe(error)}") from error
+        declared = settings_type(kind)
+        plugin = kind()
         check_marks(plugin)
         check_message(kind)
         plugin.name = name

@@ -307,5 +307,6 @@ class PluginManager:
 
 def purpose(plugin: type[Plugin]) -> str:
     """The first line of a plugin's docstring."""
-    lines = (plugin.__doc__ or "").strip().splitlines()
+    text = plugin.__doc__
+    lines = text.strip().splitlines() if isinstance(text, str) else []
     return lines[0] if lines else ""

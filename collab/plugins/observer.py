@@ -6,16 +6,19 @@ loop; only `Observer.before` and `Observer.missing` are waited for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from collab.ot import Delta, InvalidOperation
+from collab.ot import Delta
 from collab.plugins.archive import Operation
 from collab.plugins.document import OpenRoom
 from collab.plugins.gate import Gate
+from collab.plugins.guard import HARMLESS_AT_ONCE
 from collab.plugins.house import House
 from collab.plugins.incoming import understood
 from collab.plugins.loading import Loaded
+from collab.plugins.raised import text_of
 from collab.plugins.specs import Veto
 from collab.plugins.wiring import Wiring
 from collab.protocol import errors, messages
@@ -26,6 +29,9 @@ from collab.storage.port import DocumentRecord, StoredOperation
 
 SENTENCE_LENGTH = 500
 """Characters of a veto's sentence that its author reads."""
+
+SOONEST = 0.05
+"""Seconds after which a vetoed edit may come again: at once would be without end."""
 
 
 class Observer:
@@ -81,20 +87,21 @@ class Observer:
                 # A copy: what a plugin does to it is its own affair.
                 answer = await one.ask((document, session, author, delta.slice()), Delta)
             except Veto as veto:
-                sentence = " ".join(str(veto.sentence).split())[:SENTENCE_LENGTH]
-                name, wait = one.guard.plugin, veto.retry_after
-                if wait is None:
-                    raise CollabError(errors.VETOED, sentence, plugin=name) from veto
-                raise CollabError(
-                    errors.SLOW_DOWN, sentence, plugin=name, retry_after=wait
-                ) from veto
+                try:
+                    refusal = _refusal(one.guard.plugin, veto)
+                except HARMLESS_AT_ONCE as error:
+                    one.guard.failed("before_operation", error)
+                    continue
+                raise refusal from veto
             if answer is not None:
                 try:
-                    room.type.validate(answer)
-                except InvalidOperation as error:
+                    # Read anew: what the plugin goes on doing to its own is its own affair, too.
+                    rewritten = Delta(answer.ops)
+                    room.type.validate(rewritten)
+                except HARMLESS_AT_ONCE as error:
                     one.guard.failed("before_operation", error)
                 else:
-                    delta = answer
+                    delta = rewritten
         return delta
 
     async def missing(self, id: str) -> tuple[DocumentRecord, Delta] | None:
@@ -165,6 +172,18 @@ class Observer:
             document = self._house.document_of(room)
             for stored, delta in zip(operations, deltas, strict=True):
                 self._wiring.tell("operation_committed", document, Operation(stored, delta))
+
+
+def _refusal(plugin: str, veto: Veto) -> CollabError:
+    """A veto as its author is told. Raises TypeError, ValueError: it can't be."""
+    sentence, wait = text_of(veto.sentence, SENTENCE_LENGTH), veto.retry_after
+    if wait is None:
+        return CollabError(errors.VETOED, sentence, plugin=plugin)
+    if not 0 <= wait < math.inf:
+        raise ValueError(f"a veto's retry_after is a number of seconds, not {wait!r:.50}")
+    return CollabError(
+        errors.SLOW_DOWN, sentence, plugin=plugin, retry_after=max(float(wait), SOONEST)
+    )
 
 
 def _answer(session: Session, error: messages.Error) -> None:

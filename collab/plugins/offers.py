@@ -54,6 +54,7 @@ class Format:
             raise ValueError(f"{self.extension!r} can't be a format's extension")
         if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", self.media_type):
             raise ValueError(f"{self.media_type!r} is no media type")
+        check_text(self.title, "a format's title")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,14 @@ class Contribution:
     """Addresses and labels, shown in the page's bar; one that begins with ``/`` is counted
     from the application's root."""
 
+    def __post_init__(self) -> None:
+        # Here, where it is the plugin's failure: where the page is rendered it is the page's.
+        check_text(self.head, "what goes into a page's head")
+        links = tuple((address, label) for address, label in self.links)
+        for text in (text for link in links for text in link):
+            check_text(text, "a link's address or label")
+        object.__setattr__(self, "links", links)
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -94,6 +103,13 @@ class Command:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} can't be a command's name")
+
+
+def check_text(value: object, what: str) -> None:
+    """Raises TypeError, ValueError when that is no text that can be sent to a browser."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} has to be a str, not {type(value).__name__}")
+    value.encode()
 
 
 Exporter = Callable[["Document"], Awaitable[bytes | str]]

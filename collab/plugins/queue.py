@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 from collab.plugins.caller import Implementation, Pending
-from collab.plugins.guard import GRACE, HARMLESS, CutOff, Guard
+from collab.plugins.guard import GRACE, HARMLESS_AT_ONCE, CutOff, Guard
 
 LIMIT = 10_000
 """Calls that may wait for one plugin. One that lags further behind is switched off."""
@@ -194,7 +194,12 @@ class Queue:
                     guard.failed(hook.name, RuntimeError(f"{hook.name} cancelled its own task"))
                 raise
             error = RuntimeError(f"{hook.name} cancelled itself")
-        except HARMLESS as raised:
+        except GeneratorExit as raised:
+            # It may be that this very task is closed, which has to be let.
+            if lane.task is me and not lane.cut:
+                implementation.raised(raised, arguments, guard.clock() - began)
+            raise
+        except HARMLESS_AT_ONCE as raised:
             error = raised
         finally:
             if lane.task is me and lane.timer is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from dataclasses import is_dataclass
 from typing import Any, cast
 
 import pluggy
@@ -11,7 +12,7 @@ import pluggy
 from collab.plugins.base import Plugin
 from collab.plugins.caller import Implementation
 from collab.plugins.discovery import Unusable
-from collab.plugins.guard import HARMLESS, Guard
+from collab.plugins.guard import HARMLESS, Guard, describe
 from collab.plugins.publishing import Hearing
 from collab.plugins.specs import HOOKS, PROJECT, Hooks
 
@@ -34,6 +35,10 @@ class Registry:
             # pluggy has no answer to a half-registered plugin: take out what it took in.
             self._pluggy.unregister(name=name)
             raise Unusable(" ".join(str(error).split())) from error
+        except Exception as error:
+            if self._pluggy.has_plugin(name):
+                self._pluggy.unregister(name=name)
+            raise Unusable(f"can't be registered: {describe(error)}") from error
         self._guards[name] = guard
 
     def unregister(self, name: str) -> None:
@@ -56,14 +61,14 @@ class Registry:
                 HOOKS[hook], self._guards[one.plugin_name], one.function, tuple(one.argnames)
             )
             for one in ordered
-            if self._wants(cast(Plugin, one.plugin), hook)
+            if self._wants(one.plugin_name, cast(Plugin, one.plugin), hook)
         )
 
-    def _wants(self, plugin: Plugin, hook: str) -> bool:
+    def _wants(self, name: str, plugin: Plugin, hook: str) -> bool:
         try:
-            return plugin.wants(hook)
+            return bool(plugin.wants(hook))
         except HARMLESS as error:
-            self._guards[plugin.name].failed("wants", error)
+            self._guards[name].failed("wants", error)
             return True
 
     def implemented_by(self, name: str) -> dict[str, Implementation]:
@@ -88,10 +93,13 @@ def check_marks(plugin: Plugin) -> None:
 
     Raises `Unusable`.
     """
+    if type(plugin).__eq__ is not object.__eq__ and not is_dataclass(plugin):
+        raise Unusable("it has an __eq__: others would be taken for it; take that out")
     for name, method in inspect.getmembers_static(type(plugin)):
         if isinstance(method, staticmethod | classmethod):
             method = method.__func__
-        mark: dict[str, Any] | None = getattr(method, PROJECT + "_impl", None)
+        # Without asking it: what stands in a class may have an answer of its own to everything.
+        mark: dict[str, Any] | None = inspect.getattr_static(method, PROJECT + "_impl", None)
         if mark is None:
             if name in HOOKS:
                 raise Unusable(f"{name} is a hook: mark it with @hookimpl, or rename it")
@@ -105,6 +113,10 @@ def check_marks(plugin: Plugin) -> None:
             raise Unusable(f"{name} is marked as a wrapper; hooks can't be wrapped here")
         if hook.kind == "collected" and inspect.iscoroutinefunction(method):
             raise Unusable(f"{name} has to be a plain def, not an async def")
+        if inspect.isasyncgenfunction(method) or (
+            hook.kind != "collected" and inspect.isgeneratorfunction(method)
+        ):
+            raise Unusable(f"{name} has a yield in it: nobody would run what is in there")
         _check_signature(name, method, hook.arguments, hook.signature)
 
 

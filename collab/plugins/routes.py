@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable
@@ -83,18 +84,38 @@ def _guarded(guard: Guard, where: str, handler: Handler) -> Handler:
         except CollabError:
             guard.finished(where, 0.0)
             raise
-        except (Exception, SystemExit) as error:
-            if hasattr(error, "status"):
+        except BaseException as error:
+            if _cancelled(error):
+                guard.breaker.interrupted()
+                raise
+            if isinstance(error, GeneratorExit):
+                # It may be that this very request is closed, which has to be let.
+                guard.failed(where, error)
+                raise
+            if isinstance(error, ConnectionError) and _gone(request):
+                # Whoever reads a long answer may leave at any time.
+                guard.finished(where, 0.0)
+                raise
+            if isinstance(error, Exception) and hasattr(type(error), "prepare"):
                 # An HTTP exception is an answer. (Named by its form: no web library here.)
                 guard.finished(where, 0.0)
                 raise
             guard.failed(where, error)
             raise CollabError(errors.INTERNAL) from error
-        except BaseException:
-            guard.breaker.interrupted()
-            raise
         # How long an answer takes depends on who reads it: it is not timed.
         guard.finished(where, 0.0)
         return response
 
     return answer
+
+
+def _cancelled(error: BaseException) -> bool:
+    """Whether it is the request that was cancelled, not something that the handler waited for."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and bool(task and task.cancelling())
+
+
+def _gone(request: Any) -> bool:
+    """Whether whoever sent a request has closed the connection."""
+    transport = request.transport
+    return transport is None or bool(transport.is_closing())

@@ -143,7 +143,8 @@ class Hooks:
 
         - When: asked once, right after the plugin was loaded, also by ``collab serve``. A plain
           ``def``. The commands themselves run without a server: ``server_started`` is not
-          called, and no hook is told of what they do.
+          called, and no hook is told of what they do. While a server has the database they are
+          refused.
         - Returns: ``Command(name, help, function, arguments)``. Of two of one name the first
           plugin's is taken; Collab's own names are not to be had.
         - Failure: logged and counted; the plugin then has no commands.

@@ -85,8 +85,13 @@ class State:
 
 
 def _encoded(key: str, value: Any) -> bytes:
+    # What the database can't take is refused here: with an edit, it would take the room along.
+    if not isinstance(key, str):
+        raise TypeError(f"A key is a str, not {type(key).__name__}.")
     if not 0 < len(key) <= KEY_LENGTH:
         raise ValueError(f"A key has 1 to {KEY_LENGTH} characters, this one {len(key)}.")
+    if "\0" in key or key.encode(errors="replace").decode() != key:
+        raise ValueError(f"A key holds no NUL and no half characters, as {key!r:.50} does.")
     encoded = msgspec.json.encode(value)
     if len(encoded) > VALUE_SIZE:
         raise ValueError(

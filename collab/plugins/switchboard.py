@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from collab.plugins.discovery import Found, Problem, Unusable
 from collab.plugins.loading import Loaded
 from collab.plugins.manager import PluginManager
 from collab.plugins.settings import WrongSettings
+from collab.plugins.specs import SOFT
 from collab.storage.port import Store
 
 log = logging.getLogger("collab.plugins")
@@ -106,10 +108,18 @@ class Switchboard:
         raise LookupError(f"There is no plugin {name!r:.40}.")
 
     def _make(self, found: Found) -> Loaded:
+        began = time.monotonic()
         try:
             return self._manager.loader.make(found, fresh=True)
         except WrongSettings as error:
             raise Unusable(str(error)) from error
+        finally:
+            seconds = time.monotonic() - began
+            if seconds > SOFT:
+                log.warning(
+                    "plugin %s blocked the event loop for %.1f s while it was imported and made,"
+                    " while everybody waited", found.name, seconds,
+                )
 
     async def _come(self, loaded: Loaded) -> None:
         """Take in a plugin that was off."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
-from collab.plugins.guard import HARMLESS, Guard
+from collab.plugins.guard import HARMLESS_AT_ONCE, Guard
 
 LIMIT = 1000
 """Background tasks one plugin may have at once."""
@@ -26,7 +26,9 @@ class Tasks:
         return len(self._tasks)
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start one. Raises RuntimeError when there are too many."""
+        """Start one. Raises RuntimeError when there are too many, TypeError: it is no coroutine."""
+        if not asyncio.iscoroutine(work):
+            raise TypeError(f"a background task is a coroutine, not {type(work).__name__}")
         if len(self._tasks) >= self._limit:
             work.close()
             raise RuntimeError(
@@ -78,5 +80,11 @@ class Tasks:
     async def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except HARMLESS as error:
+        except asyncio.CancelledError:
+            raise
+        except GeneratorExit as error:
+            # It may be that this very task is closed, which has to be let.
+            self._guard.failed(f"task {name}", error)
+            raise
+        except HARMLESS_AT_ONCE as error:
             self._guard.failed(f"task {name}", error)

@@ -37,7 +37,7 @@ def described(plugins: PluginManager) -> list[dict[str, Any]]:
         {
             **to_builtins(one),
             "health": to_builtins(health[one.name]) if one.name in health else None,
-            "api": plugins.plugins[one.name].api if one.name in plugins.plugins else None,
+            "api": type(plugins.plugins[one.name]).api if one.name in plugins.plugins else None,
             "routes": sum(route.plugin == one.name for route in plugins.routes()),
         }
         for one in plugins.listing()

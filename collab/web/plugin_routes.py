@@ -19,10 +19,14 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 from aiohttp.abc import AbstractMatchInfo
+from aiohttp.typedefs import Handler
 from aiohttp.web_urldispatcher import PrefixResource, UrlMappingMatchInfo
 
 from collab.plugins.loading import Loaded
 from collab.plugins.manager import PluginManager
+from collab.plugins.routes import Route
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
 
 
 class PluginRoutes(PrefixResource):
@@ -73,7 +77,7 @@ class PluginRoutes(PrefixResource):
         if folder is not None:
             router.add_static(f"{self._base}/plugins/{name}/static", folder)
         for route in loaded.offered.routes:
-            router.add_route(route.method, self._base + route.path, route.handler)
+            router.add_route(route.method, self._base + route.path, _answering(loaded, route))
         self._routers[name] = loaded, router
         return router
 
@@ -88,3 +92,19 @@ class PluginRoutes(PrefixResource):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(())
+
+
+def _answering(loaded: Loaded, route: Route) -> Handler:
+    """The route's handler; what is no response is a failure of the plugin's."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await route.handler(request)
+        if isinstance(response, web.StreamResponse):
+            return response
+        loaded.services.guard.failed(
+            f"{route.method} {route.path}",
+            TypeError(f"returned {type(response).__name__}; a handler returns a response"),
+        )
+        raise CollabError(errors.INTERNAL)
+
+    return answer

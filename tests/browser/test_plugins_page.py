@@ -83,6 +83,20 @@ def server_arguments(tmp_path: Path) -> list[str]:
     return ["--plugins-dir", str(tmp_path / "plugins")]
 
 
+async def test_the_operator_switches_a_plugin_by_its_button(house: House) -> None:
+    ada, operator = await house.person(), await house.person()
+    ada.plugin_faults_expected = True
+    await ada.open(await house.document("Text"))
+    button = ada.page.get_by_role("button", name="Works", exact=True)
+    await expect(button).to_be_visible()
+    await operator.page.goto(f"{house.url}/plugins")
+    await operator.page.get_by_role("button", name="Switch off: works", exact=True).click()
+    await expect(operator.page.get_by_role("button", name="Switch on: works")).to_be_visible()
+    await expect(button).to_have_count(0)
+    await operator.page.get_by_role("button", name="Switch on: works", exact=True).click()
+    await expect(button).to_be_visible()
+
+
 async def test_a_broken_plugin_is_named_and_breaks_nothing(house: House) -> None:
     document = await house.document("Text: ")
     ada = await house.person()

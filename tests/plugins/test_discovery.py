@@ -193,6 +193,13 @@ def test_a_plugin_for_another_version_of_the_interface_is_refused(tmp_path: Path
     )
 
 
+def test_a_version_that_is_no_number_is_shown_as_it_was_written(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "text", "class Text(Plugin):\n    api = '1'\n")
+    assert "for version '1' of the plugin interface, and this server has version 1" in problem(
+        make_manager(tmp_path), "text"
+    )
+
+
 def test_what_is_no_plugin_folder_is_explained(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "single.py").write_text("")

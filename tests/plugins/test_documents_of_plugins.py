@@ -44,6 +44,15 @@ def settings(tmp_path: Path) -> Settings:
                     return NewDocument("Welcome", content="Hello")
                 if id == "wrong":
                     return NewDocument("Wrong", type="none")
+
+            @hookimpl
+            def exporters(self):
+                from collab import Format
+
+                return [Format("names", "Names", "txt", "text/plain", self.names)]
+
+            async def names(self, document):
+                return " ".join(one.name for one in await document.authors())
         """,
     )
     return Settings(
@@ -77,6 +86,21 @@ async def test_what_was_can_be_read(settings: Settings) -> None:
         assert closed.created > 0
 
 
+async def test_an_exporter_is_told_who_had_written_by_then(settings: Settings) -> None:
+    async with serve(settings) as server:
+        id = await server.create_document("Notes", "one")
+        async with it(server).server.document(id) as document:
+            for name in ("Ada", "Bob", "Ada"):
+                author = User(f"test:{name}", name, "#512da8")
+                await document.apply(Delta().insert(f"{name} "), author=author)
+        names = {}
+        for revision in (0, 1, 2, 3):
+            address = f"{server.url}/api/documents/{id}/export/names?revision={revision}"
+            async with server.http.get(address) as answer:
+                names[revision] = await answer.text()
+        assert names == {0: "", 1: "Ada", 2: "Ada Bob", 3: "Ada Bob"}
+
+
 async def test_an_edit_is_put_together_and_committed_as_one(settings: Settings) -> None:
     async with serve(settings) as server:
         id = await server.create_document("Notes", "one two")
@@ -98,6 +122,9 @@ async def test_an_edit_is_put_together_and_committed_as_one(settings: Settings) 
             async with document.edit(author=BOT) as edit:
                 pass
             assert edit.revision is None and document.revision == 2
+            for unheard in (edit, document.edit(author=BOT)):
+                with pytest.raises(RuntimeError, match=r"async with document\.edit"):
+                    unheard.insert(0, "lost")
 
 
 async def test_whose_edit_it_was(settings: Settings) -> None:

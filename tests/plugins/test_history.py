@@ -235,6 +235,17 @@ def test_what_is_alike_is_not_shown_at_length() -> None:
     ]
 
 
+def test_what_lies_around_a_change_is_whole_words() -> None:
+    before, after = "words " * 200, " weird" * 200
+    old, new = Delta().insert(f"{before}x{after}"), Delta().insert(f"{before}y{after}")
+    length = len(before) + 1 + len(after)
+    pieces, _ = difference(old, new, [Run("ada", length)], [Run("ada", length)])
+    head, tail = (piece.text for piece in pieces if piece.kind == "same")
+    assert head == "words " * (CONTEXT // 6)
+    assert tail == " weird" * (CONTEXT // 6) + " "
+    assert sum(len(piece.text) or piece.length for piece in pieces) == length + 1
+
+
 def test_rich_text_is_compared_too() -> None:
     old = Delta([{"insert": "ab"}, {"insert": {"image": "x"}}, {"insert": "\n"}])
     new = Delta([{"insert": "ab", "attributes": {"bold": True}}, {"insert": "\n"}])

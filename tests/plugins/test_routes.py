@@ -78,6 +78,28 @@ async def test_a_handler_that_fails_is_counted_and_answered(tmp_path: Path) -> N
         await handler("you")
 
 
+@pytest.mark.parametrize("gone", [True, False])
+async def test_a_visitor_who_leaves_is_no_failure_of_the_plugin(tmp_path: Path, gone: bool) -> None:
+    source = """
+        class Streams(Plugin):
+            @hookimpl
+            def routes(self):
+                return [("GET", "/all", self.all)]
+
+            async def all(self, request):
+                raise ConnectionResetError("Cannot write to closing transport")
+    """
+    write_plugin(tmp_path, "streams", source)
+    manager = make_manager(tmp_path)
+    handler: Any = manager.routes()[0].handler
+    transport = SimpleNamespace(is_closing=lambda: gone)
+    # Without a connection, or with one that is closing, the visitor's; else another one failed.
+    for request in [SimpleNamespace(transport=transport)] * 3 + [SimpleNamespace(transport=None)]:
+        with pytest.raises((ConnectionResetError, CollabError)):
+            await handler(request)
+    assert manager.health()["streams"].failures == (0 if gone else 3)
+
+
 def test_the_form_of_a_route_definition_is_what_counts() -> None:
     from collab.plugins.breaker import Breaker
     from collab.plugins.guard import Guard

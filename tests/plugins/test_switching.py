@@ -289,9 +289,12 @@ async def test_the_breaker_is_shown_and_closed_by_hand(
     )
     async with serve(settings) as server:
         await post(server, "bad", "on")
-        for _ in range(10):
-            await server.create_document()
         plugins = server.app[PLUGINS]
+        await server.create_document()
+        await until(lambda: plugins.health()["bad"].failures == 1)
+        assert "On, but it has failed: see below." in (await get(server, "/plugins"))[1]
+        for _ in range(9):
+            await server.create_document()
         await until(lambda: plugins.health()["bad"].state == "open")
         listed = json.loads((await get(server, "/api/plugins"))[1])["plugins"]
         (bad,) = [one for one in listed if one["name"] == "bad"]

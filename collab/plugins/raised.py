@@ -1,0 +1,37 @@
+"""What plugins raise, as the rest of the server can bear it: an Exception, with a text."""
+
+from __future__ import annotations
+
+import asyncio
+
+TEXT_LENGTH = 500
+"""Characters of what is told of a failure."""
+
+
+def harmless(where: str, error: BaseException) -> Exception:
+    """What was raised in ``where``, as an Exception: what is none (a cancellation of its own,
+    GeneratorExit, Ctrl-C) would go through all who wait for the plugin, and end them."""
+    if isinstance(error, Exception):
+        return error
+    itself = isinstance(error, asyncio.CancelledError)
+    raised = RuntimeError(f"{where} cancelled itself" if itself else f"raised {named(error)}")
+    raised.__cause__ = error
+    return raised
+
+
+def named(error: BaseException) -> str:
+    """The type of an exception, and what it says."""
+    text = text_of(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def text_of(value: object, length: int = TEXT_LENGTH) -> str:
+    """The text of something of a plugin's in one line that can be sent to anybody.
+
+    Its own ``__str__`` may fail, and what it says may hold half a character.
+    """
+    try:
+        text = " ".join(str(value).split())[:length]
+    except BaseException:
+        return "(its text can't be told)"
+    return text.encode(errors="replace").decode()
