@@ -83,6 +83,6 @@ class Standing:
         if allowed == session.permissions or session.id not in document.sessions:
             return False
         # At once, for what is on its way here: it comes again, and is then taken or refused.
-        session.permissions = allowed
+        session.allow(allowed)
         session.end(errors.PERMISSIONS_CHANGED, retry_after=COME_BACK * (1 + random.random()))
         return True

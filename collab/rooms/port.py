@@ -16,14 +16,30 @@ if TYPE_CHECKING:
 
 
 class Session(Protocol):
-    """One connection to one document. The web floor implements it over a WebSocket."""
+    """One connection to one document. The web floor implements it over a WebSocket.
 
-    id: str
-    client: str
-    """The client id its operations carry; it decides ties and names the sender."""
-    user: User
-    permissions: frozenset[str]
-    """What it may do: ``read``, ``write``. Another once it was decided anew, and is let go."""
+    Who it is and what it may do can't be assigned: plugins are handed sessions, too.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def client(self) -> str:
+        """The client id its operations carry; it decides ties and names the sender."""
+
+    @property
+    def user(self) -> User: ...
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What it may do: ``read``, ``write``. Another once it was decided anew, and is let go."""
+
+    def rename(self, user: User) -> None:
+        """Its user goes by another name or colour."""
+
+    def allow(self, permissions: frozenset[str]) -> None:
+        """It was decided anew what it may do."""
 
     def send(self, frame: Frame) -> None:
         """Put a frame on its way. Never waits and never raises; who can't keep up is let go."""

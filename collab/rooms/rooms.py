@@ -175,7 +175,7 @@ class Rooms:
         for room in self.all():
             for session in room.sessions.values():
                 if session.user.id == user.id:
-                    session.user = user
+                    session.rename(user)
                     self._observer.changed(room, session)
 
     async def rename(self, id: str, title: str) -> DocumentRecord | None:

@@ -40,10 +40,10 @@ class Connection:
         base_path: str = "",
         request: web.Request | None = None,
     ) -> None:
-        self.id = secrets.token_urlsafe(9)
-        self.client = ""
-        self.user = user
-        self.permissions = permissions
+        self._id = secrets.token_urlsafe(9)
+        self._client = ""
+        self._user = user
+        self._permissions = permissions
         self.base_path = base_path
         """What the addresses that it is told begin with."""
         self.request = request
@@ -58,6 +58,35 @@ class Connection:
         self._watch: asyncio.TimerHandle | None = None
         self._written = 0
         self._read = 0
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def client(self) -> str:
+        """Empty until it was greeted."""
+        return self._client
+
+    @property
+    def user(self) -> User:
+        return self._user
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        return self._permissions
+
+    def greet(self, client: str) -> None:
+        """It has said hello, and is the client with that id."""
+        self._client = client
+
+    def rename(self, user: User) -> None:
+        """Its user goes by another name or colour."""
+        self._user = user
+
+    def allow(self, permissions: frozenset[str]) -> None:
+        """It was decided anew what it may do."""
+        self._permissions = permissions
 
     def send(self, frame: Frame) -> None:
         """Put a frame on its way; a client that does not keep up is let go (``too_slow``)."""

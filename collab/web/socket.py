@@ -185,7 +185,7 @@ class _Conversation:
         since = hello.revision
         if since is not None and since < 0:
             raise CollabError(errors.BAD_REVISION)
-        connection.client = client
+        connection.greet(client)
         content: Raw | UnsetType = UNSET
         operations: list[messages.Committed] | UnsetType = UNSET
         if since is None:

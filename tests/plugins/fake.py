@@ -39,6 +39,12 @@ class FakeSession:
     def send(self, frame: Frame) -> None:
         self.sent += messages.decode_server(frame.text)
 
+    def rename(self, user: User) -> None:
+        self.user = user
+
+    def allow(self, permissions: frozenset[str]) -> None:
+        self.permissions = permissions
+
     def end(
         self, code: ErrorCode, sentence: str | None = None, retry_after: float | None = None
     ) -> None:

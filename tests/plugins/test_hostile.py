@@ -391,3 +391,32 @@ async def test_a_route_that_takes_hours_is_not_the_only_one_who_may_close_the_br
     guard.finished("another call", 0.0)
     assert plugins.health()["bad"].state == "closed"
     waiting.cancel()
+
+
+GREEDY = """
+class Bad(Plugin):
+    @hookimpl
+    def session_joined(self, session):
+        for name in ("id", "client", "user", "permissions"):
+            try:
+                setattr(session, name, None)
+            except AttributeError:
+                continue
+            raise RuntimeError(f"{name} is another now")
+        session.user.name = "Eve"
+"""
+
+
+async def test_who_somebody_is_and_what_they_may_do_is_not_a_plugins_to_change(
+    tmp_path: Path,
+) -> None:
+    write_plugin(tmp_path / "plugins", "bad", GREEDY)
+    folder = tmp_path / "plugins"
+    settings = Settings(data_dir=tmp_path / "data", plugins_dir=folder, plugins_on=("bad",))
+    async with serve(settings) as running:
+        id = await running.create_document("Notes", "one")
+        async with running.connect(id) as ada:
+            await until(lambda: running.app[PLUGINS].health()["bad"].failures)
+            assert "immutable" in str(running.app[PLUGINS].health()["bad"].last_error)
+            await ada.insert(3, " two")
+            assert await running.text(id) == "one two"

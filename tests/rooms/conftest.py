@@ -35,6 +35,12 @@ class Reader:
         self.received += messages.decode_server(frame.text)
         self._news.set()
 
+    def rename(self, user: User) -> None:
+        self.user = user
+
+    def allow(self, permissions: frozenset[str]) -> None:
+        self.permissions = permissions
+
     def end(
         self, code: ErrorCode, sentence: str | None = None, retry_after: float | None = None
     ) -> None:
