@@ -24,7 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     when the command line can't be understood."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = None
         if words and not words[0].startswith("-") and words[0] not in FIRST_WORDS:
             code = plugin_command(words, dict(os.environ))
             if code is None:
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     " --plugins-dir FOLDER behind it; `collab plugins list` says what is wrong"
                     " with a plugin."
                 )
-        if code is None:
+        else:
             parsed = make_parser().parse_args(words)
             code = COMMANDS[parsed.command](parsed)
         sys.stdout.flush()

@@ -9,7 +9,7 @@ import msgspec
 
 from collab.ot import Delta
 from collab.plugins.document import Document
-from collab.protocol.messages import User
+from collab.protocol.messages import WRITTEN, User
 from collab.storage.port import Kept, Store
 
 KEY_LENGTH = 200
@@ -90,7 +90,7 @@ def _encoded(key: str, value: Any) -> bytes:
         raise TypeError(f"A key is a str, not {type(key).__name__}.")
     if not 0 < len(key) <= KEY_LENGTH:
         raise ValueError(f"A key has 1 to {KEY_LENGTH} characters, this one {len(key)}.")
-    if "\0" in key or key.encode(errors="replace").decode() != key:
+    if not WRITTEN.fullmatch(key):
         raise ValueError(f"A key holds no NUL and no half characters, as {key!r:.50} does.")
     encoded = msgspec.json.encode(value)
     if len(encoded) > VALUE_SIZE:

@@ -20,8 +20,8 @@ USER_LENGTH = 200
 
 COLOR = re.compile("#[0-9a-f]{6}")
 
-_WRITTEN = re.compile("[^\0\ud800-\udfff]*")
-"""What UTF-8 and every database can hold."""
+WRITTEN = re.compile("[^\0\ud800-\udfff]*")
+"""Text that UTF-8 and every database can hold: no half characters, no NUL."""
 
 
 class _Message(Struct, tag_field="type", omit_defaults=True):
@@ -108,7 +108,7 @@ class User(Struct, frozen=True):
     def __post_init__(self) -> None:
         # They come from plugins too, and go into the log: a wrong one would fail there.
         for what, text in (("id", self.id), ("name", self.name)):
-            if not isinstance(text, str) or len(text) > USER_LENGTH or not _WRITTEN.fullmatch(text):
+            if not isinstance(text, str) or len(text) > USER_LENGTH or not WRITTEN.fullmatch(text):
                 raise ValueError(
                     f"A user's {what} is a text of at most {USER_LENGTH} characters, all of them"
                     f" whole and none of them NUL; not {text!r:.250}."

@@ -18,6 +18,10 @@ from collab.protocol.errors import CollabError
 from collab.storage.memory import MemoryStore
 from tests.plugins.fake import ADA, FakeRoom, FakeSession, make_manager, the, until, write_plugin
 
+UNPRINTABLE = """class Unprintable(Exception):
+    def __str__(self): raise RuntimeError("no text")
+raise Unprintable"""
+
 WITNESS = """
 class Witness(Plugin):
     def __init__(self):
@@ -75,7 +79,11 @@ async def live(manager: PluginManager) -> FakeSession:
 
 @pytest.mark.parametrize("how", ["def", "async def"])
 @pytest.mark.parametrize(
-    "what", ["raise RuntimeError('no')", "raise SystemExit(1)", "raise asyncio.CancelledError"]
+    "what",
+    [
+        "raise RuntimeError('no')", "raise SystemExit(1)", "raise asyncio.CancelledError",
+        "raise KeyboardInterrupt", "raise GeneratorExit", "raise BaseException", UNPRINTABLE,
+    ],
 )
 async def test_raises_in_every_hook(
     tmp_path: Path, what: str, how: str, caplog: pytest.LogCaptureFixture

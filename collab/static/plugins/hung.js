@@ -6,6 +6,8 @@
  * however that ends; only a page that hangs leaves it.
  */
 
+import { storage } from "./storage.js";
+
 const PREFIX = "collab:activating:";
 
 /** ms after which a note is of a page that hangs, and not of another one that does this right now. */
@@ -14,19 +16,10 @@ const PATIENCE = 3000;
 /** ms until it is tried again. An operator who loads it anew gives it another address at once. */
 const PAUSE = 3_600_000;
 
-/** Not there where the user forbade it. */
-const storage = (() => {
-  try {
-    return globalThis.localStorage ?? null;
-  } catch {
-    return null;
-  }
-})();
-
 /** Whether a page hung when it activated the plugin `name` from `script`. */
 export function hung(name, script) {
   try {
-    const note = JSON.parse(storage?.getItem(PREFIX + name) ?? "null");
+    const note = JSON.parse(storage()?.getItem(PREFIX + name) ?? "null");
     const age = Date.now() - note?.time;
     return note?.script === script && age > PATIENCE && age < PAUSE;
   } catch {
@@ -42,13 +35,13 @@ export function hung(name, script) {
  */
 export function noted(name, script, activate) {
   try {
-    storage?.setItem(PREFIX + name, JSON.stringify({ script, time: Date.now() }));
+    storage()?.setItem(PREFIX + name, JSON.stringify({ script, time: Date.now() }));
   } catch {
     // It is full: a page that hangs is not known again.
   }
   try {
     return activate();
   } finally {
-    storage?.removeItem(PREFIX + name);
+    storage()?.removeItem(PREFIX + name);
   }
 }

@@ -1,13 +1,6 @@
 /** What a user prefers, for each plugin: kept in this browser, the same in all its tabs. */
 
-/** `localStorage` throws where the user forbade it, and when it is full. */
-function storage() {
-  try {
-    return globalThis.localStorage ?? null;
-  } catch {
-    return null;
-  }
-}
+import { storage } from "./storage.js";
 
 export class Preferences {
   #name;
