@@ -4,6 +4,7 @@ import { element } from "../ui/elements.js";
 import { notify } from "../ui/notices.js";
 import { freshFiles } from "./files.js";
 import { hung, noted } from "./hung.js";
+import { loaded, styled } from "./loading.js";
 
 /** Messages kept for a plugin whose module is still on its way; the oldest goes first. */
 const MOST_WAITING = 500;
@@ -50,15 +51,11 @@ export class Running {
    * @param {Promise<unknown>} ready
    */
   async start(ready) {
-    for (const href of this.files.styles) {
-      const link = element("link", { rel: "stylesheet", href });
-      document.head.append(link);
-      this.onDispose(() => link.remove());
-    }
+    for (const href of this.files.styles) this.#style(href);
     if (!this.script) return;
     try {
       if (hung(this.name, this.script)) throw new Error("it froze the page the last time, and is left out");
-      const module = await import(this.files.script);
+      const module = await loaded(this.script, () => this.#import(), this);
       await ready;
       if (this.disposed) return;
       if (typeof module.default !== "function") throw new TypeError("its module exports no default function");
@@ -67,6 +64,26 @@ export class Running {
     } catch (error) {
       this.failed(error);
       this.dispose(); // what half of it added would not work
+    }
+  }
+
+  async #style(href) {
+    const link = element("link", { rel: "stylesheet", href });
+    this.onDispose(() => link.remove());
+    try {
+      await loaded(href, () => styled(link), this);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  async #import() {
+    try {
+      return await import(this.files.script);
+    } catch (error) {
+      // A browser may remember of an address that it failed: the next attempt has another.
+      this.files = freshFiles(this.script, this.styles);
+      throw error;
     }
   }
 
