@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from collab.ot import Delta
@@ -27,6 +31,18 @@ _OPERATOR = (
 """For who would switch it off, and may not either."""
 
 
+PATIENCE = 5.0
+"""Seconds that a question waits for a plugin which is being loaded anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """A plugin is being exchanged for a fresh one, and can't be asked meanwhile."""
+
+    questions: frozenset[str]
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Gate:
     """The questions that are put to plugins, one after the other."""
 
@@ -34,17 +50,38 @@ class Gate:
         """``limit`` bounds a document that a plugin brings, in UTF-16 code units."""
         self._ask = ask
         self._limit = limit
+        self._exchanged: dict[str, _Exchange] = {}
 
     @property
     def guards(self) -> bool:
         """Whether a plugin has a say in who may do what."""
-        return bool(self._ask("authorize"))
+        return bool(self._ask("authorize")) or any(
+            "authorize" in one.questions for one in self._exchanged.values()
+        )
+
+    @contextmanager
+    def exchanging(self, plugin: str, hooks: Collection[str]) -> Iterator[None]:
+        """A plugin is taken out and its successor taken in: who may do what waits for that.
+
+        Until `settled` is called, also when the block fails, nobody may do what it decides.
+        """
+        questions = frozenset(hooks) & {"authenticate", "authorize"}
+        exchange = self._exchanged[plugin] = _Exchange(questions)
+        try:
+            yield
+        finally:
+            exchange.ended.set()
+
+    def settled(self, plugin: str) -> None:
+        """A plugin is in again, or shall be off: it is not waited for any more."""
+        self._exchanged.pop(plugin, None)
 
     async def authenticate(self, make: Callable[[], Request]) -> User | None:
         """Who sends a request, if a plugin knows; ``make`` is called when there is one to ask.
 
         Raises `CollabError` FORBIDDEN when one failed.
         """
+        await self._all_there("authenticate")
         asked = self._ask("authenticate")
         if not asked:
             return None
@@ -62,6 +99,7 @@ class Gate:
 
         Raises `CollabError` FORBIDDEN when a plugin failed.
         """
+        await self._all_there("authorize")
         said = None
         for one in self._ask("authorize"):
             advice = _OPERATOR if action == "administer" else ""
@@ -120,6 +158,17 @@ class Gate:
             except HARMLESS as error:
                 one.guard.failed("find_document", error)
         return None
+
+    async def _all_there(self, question: str) -> None:
+        """Wait for plugins that decide, and are being loaded anew. Raises `CollabError`."""
+        for plugin, exchange in list(self._exchanged.items()):
+            if question not in exchange.questions:
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(exchange.ended.wait(), PATIENCE)
+            if self._exchanged.get(plugin) is exchange:
+                sentence = f"The plugin {plugin} decides about that, and is being loaded anew."
+                raise CollabError(errors.FORBIDDEN, sentence)
 
     async def _strictly(
         self, one: Implementation, arguments: tuple[Any, ...], expected: type, advice: str = ""

@@ -72,6 +72,7 @@ class Lifecycle:
             await implemented["server_stopping"].ask((server,), ())
         await services.queue.cancel()
         count = await services.tasks.cancel(END)
+        services.leave()
         if count:
             log.error("plugin %s: %d background tasks do not end", loaded.found.name, count)
 

@@ -43,6 +43,10 @@ class Track:
         """Call ``catch_up`` before anything is forgotten."""
         self._registries.append(catch_up)
 
+    def unfollow(self, catch_up: Callable[[], None]) -> None:
+        """Do not call ``catch_up`` any more."""
+        self._registries.remove(catch_up)
+
     def extend(self, clients: Sequence[str], deltas: Sequence[Delta]) -> None:
         """Operations were committed."""
         self._steps.extend(zip(clients, deltas, strict=True))
@@ -87,6 +91,10 @@ class Positions:
         self._revision = track.revision
         self._held: dict[Hashable, tuple[tuple[int, ...], str | None]] = {}
         track.follow(self._catch_up)
+
+    def leave(self) -> None:
+        """Follow them no more."""
+        self._track.unfollow(self._catch_up)
 
     @property
     def revision(self) -> int:

@@ -69,11 +69,20 @@ class Ranges:
     text is deleted is empty, and comes back with its text when the deletion is undone.
     """
 
-    def __init__(self, document: Document, track: Track, state: State, archive: Archive) -> None:
+    def __init__(
+        self,
+        document: Document,
+        track: Track,
+        state: State,
+        archive: Archive,
+        flushing: asyncio.Task[None] | None = None,
+    ) -> None:
+        """``flushing`` still stores the ranges of when the document was open before."""
         self._document = document
         self._track = track
         self._state = state
         self._archive = archive
+        self._flushing = flushing
         self._held: dict[str, Held] | None = None
         """At `_revision`; None until they are loaded."""
         self._revision = 0
@@ -150,6 +159,10 @@ class Ranges:
             self.revision - one.revision >= STALE for one in (self._held or {}).values()
         )
 
+    def leave(self) -> None:
+        """Move them no more."""
+        self._track.unfollow(self._catch_up)
+
     async def flush(self) -> None:
         """Store where the ranges are now."""
         self._catch_up()
@@ -169,6 +182,9 @@ class Ranges:
             return self._held
 
     async def _load(self) -> dict[str, Held]:
+        if self._flushing is not None:
+            await asyncio.wait([self._flushing])
+            self._flushing = None
         held = await self._stored()
         revision = min([one.revision for one in held.values()], default=self.revision)
         # What the track does not reach is in the log; meanwhile more may be committed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,6 +57,8 @@ class Services:
     ranged: dict[str, Ranges] = field(default_factory=dict)
     """The plugin's ranges by document id."""
     start: Started | None = None
+    flushing: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """What stores the ranges of documents that were closed, by document id."""
 
     def started(self) -> Started:
         """What is there once the server runs. Raises LookupError before."""
@@ -70,7 +73,8 @@ class Services:
             return EarlierRanges(document, self.kept, self.archive)
         ranges = self.ranged.get(document.id)
         if ranges is None:
-            ranges = Ranges(document, self.track(document), self.kept, self.archive)
+            flushing = self.flushing.get(document.id)
+            ranges = Ranges(document, self.track(document), self.kept, self.archive, flushing)
             self.ranged[document.id] = ranges
         return ranges
 
@@ -87,8 +91,20 @@ class Services:
         self.followed.pop(document, None)
         self.flow.forget(document)
         ranges = self.ranged.pop(document, None)
-        if ranges is not None and ranges.stale:
-            self.tasks.spawn("ranges", ranges.flush())
+        if ranges is not None and ranges.stale and not self.tasks.ended:
+            flushing = self.flushing[document] = self.tasks.spawn("ranges", ranges.flush())
+            flushing.add_done_callback(lambda task: self._flushed(document, task))
+
+    def _flushed(self, document: str, task: asyncio.Task[None]) -> None:
+        if self.flushing.get(document) is task:
+            del self.flushing[document]
+
+    def leave(self) -> None:
+        """The plugin has ended: its positions in open documents are followed no more."""
+        for positions in self.followed.values():
+            positions.leave()
+        for ranges in self.ranged.values():
+            ranges.leave()
 
     def health(self) -> Health:
         """How the plugin is doing."""

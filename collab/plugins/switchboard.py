@@ -51,12 +51,15 @@ class Switchboard:
         Does nothing when it is off. Raises LookupError.
         """
         async with self._changing(name):
-            loaded = self._manager.loaded.get(name)
-            if loaded is None:
-                self._find(name)
+            manager = self._manager
+            loaded = manager.loaded.get(name)
+            found = self._find(name) if loaded is None else loaded.found
+            manager.gate.settled(name)
+            if loaded is not None:
+                await self._take_out(loaded)
+            elif any(one.name == name for one in manager.listing()):
                 return
-            await self._take_out(loaded)
-            self._manager.loader.off.append(loaded.found)
+            manager.loader.off.append(found)
             log.warning("plugin %s was switched off by hand", name)
             self._changed()
 
@@ -74,8 +77,10 @@ class Switchboard:
                 return
             fresh.generation = before.generation + 1
             await self._manager.loader.migrate(fresh)
-            await self._take_out(before)
-            await self._take_in(fresh, "loaded anew")
+            hooks = self._manager.loader.registry.hooks(name)
+            with self._manager.gate.exchanging(name, hooks):
+                await self._take_out(before)
+                await self._take_in(fresh, "loaded anew")
 
     @asynccontextmanager
     async def _changing(self, name: str) -> AsyncIterator[None]:
@@ -146,6 +151,7 @@ class Switchboard:
         # From here to the end in one turn, so that nothing is told twice or not at all.
         manager.loaded = dict(sorted({**manager.loaded, name: loaded}.items()))
         manager.connect()
+        manager.gate.settled(name)
         manager.introduce(loaded)
         log.warning("plugin %s was %s by hand", name, done)
         self._changed()

@@ -21,14 +21,23 @@ class Tasks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._due: dict[Hashable, Callable[[], Coroutine[Any, Any, None]]] = {}
         """By key, what is planned."""
+        self.ended = False
+        """Whether the plugin has ended: then it starts nothing any more."""
 
     def __len__(self) -> int:
         return len(self._tasks)
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start one. Raises RuntimeError when there are too many, TypeError: it is no coroutine."""
+        """Start one.
+
+        Raises RuntimeError when there are too many, or the plugin has ended; TypeError: it is
+        no coroutine.
+        """
         if not asyncio.iscoroutine(work):
             raise TypeError(f"a background task is a coroutine, not {type(work).__name__}")
+        if self.ended:
+            work.close()
+            raise RuntimeError(f"Plugin {self._guard.plugin} has ended.")
         if len(self._tasks) >= self._limit:
             work.close()
             raise RuntimeError(
@@ -68,7 +77,8 @@ class Tasks:
         self._due[key] = work
 
     async def cancel(self, seconds: float) -> int:
-        """Cancel all; returns how many did not end within ``seconds``."""
+        """Cancel all, for good; returns how many did not end within ``seconds``."""
+        self.ended = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

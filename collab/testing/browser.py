@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Scheme = Literal["light", "dark"]
 
 TIMEOUT = 20_000
-"""Milliseconds that a page may take to become what a test waits for."""
+"""Milliseconds that a page may take to become what a test waits for, also with `expect`."""
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -159,8 +159,9 @@ def chromium() -> str:
 @asynccontextmanager
 async def launched(path: str) -> AsyncIterator[Browser]:
     """The browser at ``path``, without a window, until the block ends."""
-    from playwright.async_api import async_playwright
+    from playwright.async_api import async_playwright, expect
 
+    expect.set_options(timeout=TIMEOUT)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield browser

@@ -110,6 +110,7 @@ class Comments(Plugin):
         discussion = await self.discussion(document)
         user = session.user
         if isinstance(message, Open | Reply):
+            may_comment(session)
             known = await discussion.find(user, message.key)
             if known is not None:
                 await self.show(document, known, session)
@@ -133,8 +134,7 @@ class Comments(Plugin):
         """The text as it is kept. Raises `Refused`, `Unfit`."""
         if text is not None:
             text = clean(text, self.settings.longest)
-        if "write" not in session.permissions:
-            raise Refused("You may read this document, but not comment on it.")
+        may_comment(session)
         wait = math.ceil(self.pace.take(session.user.id))
         if wait:
             seconds = "a second" if wait == 1 else f"{wait} seconds"
@@ -290,3 +290,9 @@ class Comments(Plugin):
 def _json_format(convert: Any) -> Format:
     title = "Text with comments (JSON)"
     return Format("comments-json", title, "json", "application/json", convert)
+
+
+def may_comment(session: Session) -> None:
+    """Raises `Refused` for somebody who may only read."""
+    if "write" not in session.permissions:
+        raise Refused("You may read this document, but not comment on it.")

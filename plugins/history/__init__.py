@@ -186,8 +186,8 @@ class History(Plugin):
     def message_received(self, document: Document, session: Session, data: Asked) -> None:
         # Comparing long texts may take longer than a hook has.
         if session.id not in self.asking:
-            self.asking.add(session.id)
             self.spawn(self.do(document, session, data))
+            self.asking.add(session.id)
 
     async def do(self, document: Document, session: Session, asked: Asked) -> None:
         """Do what a session asked for, or tell it why not; what it asks meanwhile is not heard."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import unicodedata
 from typing import Any
@@ -37,6 +38,7 @@ class Versions:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._changing = asyncio.Lock()
 
     async def all(self, document: Document) -> list[Version]:
         """By revision."""
@@ -53,20 +55,22 @@ class Versions:
             raise ValueError("A version needs a name.")
         if not 0 <= revision <= document.revision:
             raise ValueError(f"There is no revision {revision}.")
-        others = [one for one in await self.all(document) if one.revision != revision]
-        if len(others) >= MOST:
-            raise ValueError(f"A document can have {MOST} named versions.")
-        named = Version(revision, cleaned, user.id, time.time())
-        await self._keep(document, [*others, named])
+        async with self._changing:
+            others = [one for one in await self.all(document) if one.revision != revision]
+            if len(others) >= MOST:
+                raise ValueError(f"A document can have {MOST} named versions.")
+            named = Version(revision, cleaned, user.id, time.time())
+            await self._keep(document, [*others, named])
 
     async def unname(self, document: Document, revision: int) -> bool:
         """Take a revision's name away; False when it has none."""
-        versions = await self.all(document)
-        others = [one for one in versions if one.revision != revision]
-        if len(others) == len(versions):
-            return False
-        await self._keep(document, others)
-        return True
+        async with self._changing:
+            versions = await self.all(document)
+            others = [one for one in versions if one.revision != revision]
+            if len(others) == len(versions):
+                return False
+            await self._keep(document, others)
+            return True
 
     async def _keep(self, document: Document, versions: list[Version]) -> None:
         versions.sort(key=lambda one: one.revision)

@@ -129,7 +129,7 @@ async def test_an_acknowledgement_lost_on_its_way(house: House) -> None:
     for strand in house.wire.strands:
         strand.stall("down")
     await ada.type("once")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not await house.text(document):
             pass  # nothing tells us: what would is what is held back
     assert "unsaved" in await ada.status("late")

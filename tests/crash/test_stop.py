@@ -53,6 +53,7 @@ async def test_three_hundred_clients_and_five_that_never_read(tmp_path: Path) ->
         typing = [asyncio.create_task(typist.run()) for typist in typists]
         await witness.until(lambda: len(witness.acknowledged) > 300)
 
+        earlier = len(witness.closes)  # a busy machine may be too late with a hello
         started = loop.time()
         code = await server.stop()
         took = loop.time() - started
@@ -61,7 +62,7 @@ async def test_three_hundred_clients_and_five_that_never_read(tmp_path: Path) ->
         assert took < 10
         assert [one for one in heard if one != (True, 1012)] == []
         assert len(witness.goodbyes) == TYPING
-        assert witness.closes == [1012] * TYPING
+        assert witness.closes[earlier:] == [1012] * TYPING
 
         await server.start()
         for typist in typists:

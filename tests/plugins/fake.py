@@ -182,6 +182,6 @@ def the(manager: PluginManager, name: str) -> Any:
 
 async def until(condition: Callable[[], object]) -> None:
     """Let the event loop turn until something is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not condition():  # there is no event to wait for in a plugin
             await asyncio.sleep(0)

@@ -278,7 +278,7 @@ def talkative(tmp_path: Path, **more: Any) -> Settings:
 
 async def heard(messages: Stream[Any], text: str) -> dict[str, Any]:
     """Listen to the chat up to a message with that text."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         async for told in messages:
             if told["kind"] == "posted" and told["message"]["text"] == text:
                 return dict(told["message"])

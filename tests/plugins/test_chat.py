@@ -50,7 +50,7 @@ class Talker:
 
     async def hear(self, kind: str) -> dict[str, Any]:
         """The next message of that kind."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while True:
                 message = await self.session.expect("message", plugin="chat")
                 if message["data"]["kind"] == kind:

@@ -51,7 +51,7 @@ class Reader:
 
     async def hear(self, kind: str) -> dict[str, Any]:
         """The next message of that kind."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while True:
                 message = await self.session.expect("message", plugin="comments")
                 if message["data"]["kind"] == kind:
@@ -213,7 +213,7 @@ async def test_a_thread_meets_its_text_however_it_comes_back(
                 thread = (await ada.hear_thread())["id"]
                 for edit in edits:
                     await ada.edit(*edit)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(20):
                     while await ada.hear_place(thread) != expected:
                         pass
 

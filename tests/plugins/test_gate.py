@@ -155,12 +155,12 @@ async def test_the_permissions_of_a_session_are_what_was_said(settings: Settings
         ):
             socket = await server.http.ws_connect(server.socket(id), headers=as_(name))
             await socket.send_json([{"type": "hello", "protocol": 1}])
-            (welcome,) = await socket.receive_json(timeout=5)
+            (welcome,) = await socket.receive_json(timeout=20)
             assert welcome["permissions"] == permissions
             await socket.send_json(
                 [{"type": "operation", "revision": 0, "sequence": 1, "delta": [{"insert": "y"}]}]
             )
-            (answer,) = await socket.receive_json(timeout=5)
+            (answer,) = await socket.receive_json(timeout=20)
             refused = answer["type"] == "error" and answer["code"] == "read_only"
             assert refused == ("write" not in permissions)
             await socket.close()

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from collab.ot import Delta
 from collab.plugins.archive import Operation
+from collab.protocol.messages import User
 from collab.protocol.settings import Settings
 from collab.storage.port import StoredOperation
 from collab.testing.server import Server, serve
@@ -41,7 +42,7 @@ async def ask(server: Server, id: str, path: str, status: int = 200) -> Any:
 
 
 async def heard(stream: Any, kind: str) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         async for message in stream:
             assert message["kind"] == kind, message
             return message
@@ -291,3 +292,19 @@ async def test_who_may_not_read_sees_nothing_and_who_may_not_write_changes_nothi
             async with server.http.get(f"{server.url}/plugins/{path.format(id)}") as response:
                 assert response.status == 403
                 assert "secret" not in await response.text()
+
+
+async def test_two_versions_named_at_once_are_both_kept(server: Server) -> None:
+    history = server.app[PLUGINS].plugins["history"]
+    id = await server.create_document("Notes", "text")
+    ada = User("ada", "Ada", "#112233")
+    async with history.server.document(id) as document:
+        await document.apply(Delta().insert("more "), author=ada)
+        await asyncio.gather(
+            history.versions.name(document, 0, "first", ada),
+            history.versions.name(document, 1, "second", ada),
+        )
+        named = [one.name for one in await history.versions.all(document)]
+        assert named == ["first", "second"]
+        await asyncio.gather(*(history.versions.unname(document, one) for one in (0, 1)))
+        assert await history.versions.all(document) == []

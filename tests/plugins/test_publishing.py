@@ -386,10 +386,10 @@ async def test_plugins_that_answer_each_other_without_end_harm_nobody(
         await asyncio.sleep(0)
         latest = max(latest, time.perf_counter() - before)
         assert all(one.waiting <= 200 for one in manager.health().values())
-    assert latest < 1.0
+    assert latest < 5.0
     assert room.content.text() == "x" * 20 and other.content.text() == "y" * 20
     await until(lambda: len(the(manager, "witness").seen) == 40)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await manager.stop()
     thrown_until_now = thrown()
     await asyncio.sleep(0)

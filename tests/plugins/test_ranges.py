@@ -15,8 +15,8 @@ from collab.plugins.ranges import STALE, Range, Ranges
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Settings
 from collab.testing.server import Server, serve
-from collab.web.keys import PLUGINS, STORE
-from tests.plugins.fake import write_plugin
+from collab.web.keys import PLUGINS, ROOMS, STORE
+from tests.plugins.fake import until, write_plugin
 
 TEXT = "The quick brown fox"
 
@@ -249,3 +249,31 @@ def test_where_a_range_was_after_many_edits_around_it() -> None:
         for delta in reversed(deltas):
             place = before(*place, delta)
         assert place == (20, 25)
+
+
+async def test_what_is_stored_at_the_end_is_there_before_a_document_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by a review: ranges that were changed, or removed, right after were as before."""
+    monkeypatch.setattr("collab.plugins.ranges.STALE", 2)
+    write_plugin(tmp_path / "plugins", "keeper", "class Keeper(Plugin): pass")
+    settings = Settings(
+        data_dir=tmp_path / "data", plugins_dir=tmp_path / "plugins",
+        plugins_on=("keeper",), idle_close=0.01,
+    )  # fmt: skip
+    async with serve(settings) as server:
+        keeper = server.app[PLUGINS].plugins["keeper"]
+        id = await server.create_document("Notes", "word " * 100)
+        async with keeper.server.document(id) as document:
+            for number in range(50):
+                await keeper.ranges(document).add(f"{number:02}", number, number + 1, "old")
+            for _ in range(3):
+                await document.apply(Delta().insert("x"), author="bot:x")
+        await until(lambda: not server.app[ROOMS].all())
+        async with keeper.server.document(id) as document:
+            ranges = keeper.ranges(document)
+            await ranges.update("49", "new")
+            await ranges.remove("48")
+            await until(lambda: not len(keeper._services.tasks))
+            stored = await keeper._services.kept.list(document=document)
+            assert stored["49"]["data"] == "new" and "48" not in stored

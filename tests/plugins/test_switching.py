@@ -12,8 +12,12 @@ from msgspec.structs import replace
 from yarl import URL
 
 from collab.cli import main
+from collab.plugins.gate import Gate
+from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
 from collab.protocol.settings import Settings
 from collab.testing.server import Server, serve
+from collab.web.administration import SWITCHBOARD
 from collab.web.keys import PLUGINS
 from tests.plugins.fake import until, write_plugin
 
@@ -336,3 +340,82 @@ async def test_below_a_base_path(settings: Settings) -> None:
         script = half["script"].removeprefix("/team")
         assert (await get(server, script))[0] == 200
         await reader.socket.close()
+
+
+GUARDED = """
+import asyncio
+
+
+class Guarded(Plugin):
+    @hookimpl
+    async def server_started(self, server):
+        for _ in range(20):
+            await asyncio.sleep(0)  # as one that reads who may do what
+
+    @hookimpl
+    def authorize(self, user, action, document):
+        return False
+"""
+
+
+async def test_nobody_may_more_while_a_plugin_that_decides_is_loaded_anew(
+    tmp_path: Path, settings: Settings
+) -> None:
+    write_plugin(tmp_path / "plugins", "guarded", GUARDED)
+    async with serve(replace(settings, plugins_on=("guarded",))) as server:
+        gate, switchboard = server.app[PLUGINS].gate, server.app[SWITCHBOARD]
+        ada = User("ada", "Ada", "#112233")
+        reloading = asyncio.create_task(switchboard.reload("guarded"))
+        asked = []
+        while not reloading.done():
+            assert gate.guards
+            asked.append(asyncio.create_task(gate.allows(ada, "read", None)))
+            await asyncio.sleep(0)
+        await reloading
+        assert not any(await asyncio.gather(*asked)) and len(asked) > 20
+        await switchboard.off("guarded")
+        assert await gate.allows(ada, "read", None)
+
+
+async def test_what_was_lost_while_it_was_loaded_anew_stays_closed_until_it_is_off() -> None:
+    gate = Gate(lambda hook: [], 1000)
+    with pytest.raises(ZeroDivisionError), gate.exchanging("guarded", ["authorize"]):
+        raise ZeroDivisionError
+    with pytest.raises(CollabError, match="The plugin guarded decides about that"):
+        await gate.allows(User("ada", "Ada", "#112233"), "read", None)
+    gate.settled("guarded")
+    assert await gate.allows(User("ada", "Ada", "#112233"), "read", None)
+
+
+async def test_a_plugin_that_was_added_since_the_start_can_be_switched_off(
+    tmp_path: Path, settings: Settings
+) -> None:
+    async with serve(settings) as server:
+        write_plugin(tmp_path / "plugins", "late", HELLO)
+        url = f"{server.url}/api/plugins/late"
+        for _ in range(2):
+            async with server.http.post(url, json={"state": "off"}) as response:
+                assert response.status == 200, await response.text()
+                assert (await response.json())["name"] == "late"
+
+
+async def test_a_task_can_not_be_started_after_the_end(settings: Settings) -> None:
+    async with serve(settings) as server:
+        hello = server.app[PLUGINS].plugins["hello"]
+        await server.app[SWITCHBOARD].off("hello")
+        with pytest.raises(RuntimeError, match="Plugin hello has ended"):
+            hello.spawn(asyncio.sleep(0))
+
+
+async def test_positions_of_a_plugin_that_is_loaded_anew_are_let_go(settings: Settings) -> None:
+    async with serve(settings) as server:
+        plugins = server.app[PLUGINS]
+        id = await server.create_document("Notes", "text")
+        async with plugins.plugins["hello"].server.document(id) as document:
+            track = plugins.house.track(document)
+            for _ in range(3):
+                hello = plugins.plugins["hello"]
+                hello.positions(document)
+                hello.ranges(document)
+                assert len(track._registries) == 2
+                await server.app[SWITCHBOARD].reload("hello")

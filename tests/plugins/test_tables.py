@@ -93,7 +93,7 @@ async def switch(server: Server, state: str) -> tuple[int, Any]:
 
 async def say(session: RawSession, number: int) -> Any:
     await session.send({"type": "message", "plugin": "notes", "data": number})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         return (await session.expect("message", plugin="notes"))["data"]
 
 

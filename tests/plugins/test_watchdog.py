@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 
@@ -45,9 +46,9 @@ async def test_a_plugin_that_blocks_the_loop_is_named_and_left_alone(
     await until(lambda: manager.health()["bad"].state == "open")
     health = manager.health()["bad"]
     assert health.last_error is not None and health.failures == 1
-    assert health.last_error.startswith("document_opened: blocked the event loop for 0.")
+    assert health.last_error.startswith("document_opened: blocked the event loop for ")
     (line,) = [one for one in caplog.messages if "while everybody waited" in one]
-    assert line.startswith("plugin bad blocked the event loop for 0.")
+    assert line.startswith("plugin bad blocked the event loop for ")
     assert "in document_opened, while everybody waited:" in line
     assert "in wait" in line and "time.sleep(0.01)" in line
     assert manager.loader.registry.hooks("bad") == ["document_opened"]
@@ -97,7 +98,8 @@ async def test_who_never_lets_go_is_named_while_it_holds_on(
     await manager.start()
     FakeRoom(manager)
     await manager.told()
-    assert "plugin bad blocks the event loop in document_opened, for 0.1 s now" in caplog.text
+    said = r"plugin bad blocks the event loop in document_opened, for [0-9.]+ s now"
+    assert re.search(said, caplog.text)
     await manager.stop()
 
 

@@ -35,7 +35,7 @@ class Bad(Plugin):
 
 async def first(stream: Any, fits: Any) -> Any:
     """The first message of a plugin that fits."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         async for message in stream:
             if fits(message):
                 return message

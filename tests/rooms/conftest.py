@@ -49,7 +49,7 @@ class Reader:
 
     async def until(self, condition: Callable[[Reader], Any]) -> Any:
         """Wait until ``condition`` of this reader is true; returns what it gave."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not (found := condition(self)):
                 self._news.clear()
                 await self._news.wait()

@@ -22,7 +22,7 @@ from tests.rooms.conftest import Reader, enter, make_document, typed
 
 async def eventually(condition: Callable[[], Any]) -> None:
     """Turns of the loop until ``condition`` holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -217,7 +217,7 @@ async def test_a_stop_does_not_wait_for_a_store_that_hangs(store: MemoryStore) -
         reader = await enter(room, "a")
         room.submit(reader, typed(0, 1, 0, "x"))
         await fault.reached.wait()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await rooms.stop(1.0)
         assert reader.ended is errors.SHUTTING_DOWN
         assert reader.operations == []

@@ -330,7 +330,7 @@ async def test_an_idle_room_leaves_memory_with_a_snapshot(
     rooms = Rooms(store, settings, Watching())
     async with rooms.use("doc") as room:
         await room.edit(Delta().insert("text"), author=User("x", "", ""))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await closed.wait()
     assert rooms.all() == []
     loaded = await store.load("doc")

@@ -468,7 +468,7 @@ async def test_a_migration_that_nobody_waits_for_comes_to_its_end(
     store = await open_store(Settings(data_dir=tmp_path / "data"))
     await store.create(document("a"), EMPTY)
     migrating = asyncio.create_task(store.tables.migrate("notes", steps / "migrations"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not store.tables._running and not migrating.done():
             await asyncio.sleep(0)
     migrating.cancel()

@@ -36,7 +36,7 @@ def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 async def begin(store: DatabaseStore) -> asyncio.Task[None]:
     """A document that is being written, and not there yet."""
     restoring = asyncio.create_task(store.restore(BELONGINGS, LOG, [Snapshot(30, b"[]")]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not [one async for one in store.operations("notes", 0)]:
             assert not restoring.done()
     return restoring

@@ -19,7 +19,7 @@ Client = TestClient[Request, Application]
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, limits=Limits(hello_timeout=0.2))
+    return Settings(data_dir=tmp_path, limits=Limits(hello_timeout=1.0))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ class Talk:
         """The next message, or the next one of ``type``."""
         while True:
             if not self._waiting:
-                self._waiting = await self.socket.receive_json(timeout=5)
+                self._waiting = await self.socket.receive_json(timeout=20)
             message = self._waiting.pop(0)
             if type is None or message["type"] == type:
                 return message
@@ -59,7 +59,7 @@ class Talk:
     async def closed(self) -> int | None:
         """The code that the server closes with."""
         while not self.socket.closed:
-            await self.socket.receive(timeout=5)
+            await self.socket.receive(timeout=20)
         return self.socket.close_code
 
 

@@ -71,7 +71,7 @@ async def run_nginx(folder: Path, upstream: Path) -> AsyncIterator[str]:
 async def _answers(process: asyncio.subprocess.Process, port: int) -> None:
     """Wait until nginx listens, or say why it does not."""
     ended = asyncio.create_task(process.wait())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -81,7 +81,7 @@ async def joined(server: Server, id: str, name: str, **hello: Any) -> AsyncItera
 
 
 async def hear(session: RawSession, plugin: str, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while True:
             message = await session.expect("message", plugin=plugin)
             if message["data"].get("kind") == kind:
@@ -140,7 +140,7 @@ async def test_a_document_comes_back_with_all_that_was_kept_of_it(settings: Sett
         who = {key: welcome[key] for key in ("client", "secret", "epoch")}
         async with server.http.ws_connect(server.socket(id)) as socket:
             await socket.send_json([{"type": "hello", "protocol": 1, "revision": 0, **who}])
-            (goodbye,) = await socket.receive_json(timeout=5)
+            (goodbye,) = await socket.receive_json(timeout=20)
             assert goodbye["code"] == "epoch_changed"
 
         del who["epoch"]

@@ -26,7 +26,7 @@ async def _served(tmp_path: Path, said: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(said)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 return await reader.read()
         except ConnectionError:
             return b""

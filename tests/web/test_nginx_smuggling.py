@@ -60,7 +60,7 @@ async def send(connect: Open, *parts: bytes) -> bytes:
     """Send on one connection, the parts together; everything that comes back until its end."""
     reader, writer = await connect()
     writer.write(b"".join(parts))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         answer = await reader.read()
     writer.close()
     await writer.wait_closed()
