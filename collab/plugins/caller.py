@@ -72,7 +72,7 @@ class Implementation:
         hook = self.hook
         if hook.provoked:
             user = arguments[hook.arguments.index("session")].user
-            self.guard.provoked(hook.name, user, error, seconds)
+            self.guard.provoked(hook.name, error, seconds, user)
         else:
             self.guard.failed(hook.name, error, seconds)
 

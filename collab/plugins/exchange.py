@@ -123,7 +123,7 @@ async def _convert(
         sentence = text_of(error) or "It can't be converted."
         raise CollabError(errors.UNCONVERTIBLE, sentence) from error
     except HARMLESS as error:
-        guard.failed(where, error, guard.clock() - began)
+        guard.provoked(where, error, guard.clock() - began)
         raise CollabError(
             errors.INTERNAL, f"The plugin {guard.plugin} could not do that; it was logged."
         ) from error

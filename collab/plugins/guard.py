@@ -140,8 +140,12 @@ class Guard:
                 self.plugin, where,
             )
 
-    def provoked(self, where: str, user: User, error: BaseException, seconds: float) -> None:
-        """A call failed, perhaps by what a visitor sent: the breaker stays as it is."""
+    def provoked(
+        self, where: str, error: BaseException, seconds: float, user: User | None = None
+    ) -> None:
+        """A call failed, perhaps by what a visitor (``user``, if known) sent: the breaker stays
+        as it is, or visitors could switch a plugin off.
+        """
         if seconds > self.slowest:
             self._time(where, seconds)
         self.failures += 1
@@ -151,9 +155,9 @@ class Guard:
         if traced:
             self._traced = now
         # By the plugin's own logger: how much that may say is bounded, and visitors can go on.
+        told = f", told by the user {user.id} ({user.name!r})" if user else ""
         self._log.getChild(self.plugin).error(
-            "plugin %s failed in %s, told by the user %s (%r): %s",
-            self.plugin, where, user.id, user.name, describe(error),
+            "plugin %s failed in %s%s: %s", self.plugin, where, told, describe(error),
             exc_info=error if traced else None,
         )
         # If it was the trial, it has decided nothing.

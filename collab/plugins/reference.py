@@ -36,12 +36,12 @@ and logged with the plugin and the hook. A call that takes more than {SOFT:g} s 
 reaches the hook's budget is cancelled. After {FAILURES} failures within {WINDOW:g} s the plugin is
 left alone for {PAUSE:g} s, in which its hooks are not called; then one call is tried, and when that
 fails, another one after twice as long (at most {PAUSE * LONGEST / 60:g} minutes). (What
-`message_received` raises does not count towards that, for any visitor can provoke it.) The same
-happens to a plugin that lags {LIMIT:,} calls behind; what waited for it is dropped, and at once to
-one that keeps the event loop from everybody for {BLOCKED:g} s. So do not count what you are told:
-`document.sessions` and the document itself are the truth. What happened during the pause is not
-told later; afterwards `document_opened` comes anew for what is open, and `session_joined` for
-whoever is there.
+`message_received`, a route or a format raises does not count towards that, for any visitor can
+provoke it.) The same happens to a plugin that lags {LIMIT:,} calls behind; what waited for it is
+dropped, and at once to one that keeps the event loop from everybody for {BLOCKED:g} s. So do not
+count what you are told: `document.sessions` and the document itself are the truth. What happened
+during the pause is not told later; afterwards `document_opened` comes anew for what is open, and
+`session_joined` for whoever is there.
 
 **Coming late.** A plugin that is switched on while the server runs gets `server_started`, and is
 then told of the documents that are open and the sessions in them as if they came now. One that is

@@ -100,7 +100,7 @@ def _guarded(guard: Guard, where: str, handler: Handler) -> Handler:
                 # An HTTP exception is an answer. (Named by its form: no web library here.)
                 guard.finished(where, 0.0)
                 raise
-            guard.failed(where, error)
+            guard.provoked(where, error, 0.0)
             raise CollabError(errors.INTERNAL) from error
         # How long an answer takes depends on who reads it: it is not timed.
         guard.finished(where, 0.0)

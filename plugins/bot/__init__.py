@@ -125,14 +125,24 @@ class Bot(Plugin):
     async def answer_in(self, document: Document) -> None:
         revision, text = document.revision, document.text
         delta, at = Delta(), 0
+        kept: list[str] = []
         for mention in find(text, self.settings.name)[:AT_ONCE]:
             said = answer(mention.command, self.question(mention, document))
             if isinstance(said, Later):
-                said = await self.keep(document, revision, mention, said)
+                kept.append(secrets.token_urlsafe(9))
+                said = await self.keep(kept[-1], document, revision, mention, said)
             delta.retain(mention.end - at).insert(f"{MARK}{said}\n")
             at = mention.end
-        if at:
+        if not at:
+            return
+        try:
             await document.apply(delta, author=self.author, revision=revision)
+        except CollabError:
+            # The question stays, and is answered once more when there is the next line.
+            for key in kept:
+                await self.ranges(document).remove(key)
+                await self.forget(key)
+            raise
 
     def question(self, mention: Mention, document: Document) -> Question:
         """What was asked, and what there is to know in the document."""
@@ -178,12 +188,11 @@ class Bot(Plugin):
     # Reminding.
 
     async def keep(
-        self, document: Document, revision: int, mention: Mention, later: Later
+        self, key: str, document: Document, revision: int, mention: Mention, later: Later
     ) -> str:
         """Keep a reminder, and where it was asked for, over restarts; returns what to say."""
         if self.full:
             return FULL
-        key = secrets.token_urlsafe(9)
         await self.ranges(document).add(key, mention.start, mention.end, revision=revision)
         reminder = Reminder(document.id, later.due.timestamp(), later.reminder)
         await self.remember(key, reminder)
@@ -216,8 +225,11 @@ class Bot(Plugin):
             if error.code is not errors.NO_DOCUMENT and self.now() - reminder.due < PATIENCE:
                 self.log.info("a reminder in document %s waits: %s", reminder.document, error)
                 return
+        await self.forget(key)
+
+    async def forget(self, key: str) -> None:
         await self.state.delete(key)
-        del self.reminders[key]
+        self.reminders.pop(key, None)
 
     async def say_in_text(self, document: Document, key: str, text: str) -> None:
         """Write a reminder below its question, unless that is gone."""

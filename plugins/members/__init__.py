@@ -57,8 +57,17 @@ class Members(Plugin):
     settings: Settings
 
     def __init__(self) -> None:
-        self.documents: dict[str, May] = {}
-        """By id, of those in which guests may do less than elsewhere."""
+        self._documents: dict[str, May] | None = None
+
+    @property
+    def documents(self) -> dict[str, May]:
+        """By id, of those in which guests may do less than elsewhere.
+
+        Raises RuntimeError before they are known: nobody gets in who might not be let in.
+        """
+        if self._documents is None:
+            raise RuntimeError("It is not known yet which documents are closed to guests.")
+        return self._documents
 
     def wants(self, hook: str) -> bool:
         settings = self.settings
@@ -74,7 +83,7 @@ class Members(Plugin):
 
     @hookimpl
     async def server_started(self) -> None:
-        self.documents = msgspec.convert(await self.state.list(), dict[str, May])
+        self._documents = msgspec.convert(await self.state.list(), dict[str, May])
 
     @hookimpl
     def authenticate(self, request: Request) -> User | None:

@@ -413,3 +413,31 @@ def test_the_examples_are_settings_that_work() -> None:
     assert examples
     for example in examples:
         make_manager(None, plugins_on=("bot",), plugins=tomllib.loads(example)["plugins"])
+
+
+STRICT = """
+class Strict(Plugin):
+    refused = 0
+
+    @hookimpl
+    def before_operation(self, author):
+        if author.startswith("bot:") and self.refused < 3:
+            self.refused += 1
+            raise Veto("Not now.")
+"""
+
+
+async def test_an_answer_that_is_refused_leaves_no_reminder(tmp_path: Path) -> None:
+    write_plugin(tmp_path / "plugins", "strict", STRICT)
+    strict = replace(
+        settings(tmp_path), plugins_dir=tmp_path / "plugins", plugins_on=("bot", "strict")
+    )
+    async with serve(strict) as server:
+        bot, plugin = bot_of(server), server.app[PLUGINS].plugins["strict"]
+        async with server.connect(await server.create_document()) as document:
+            await document.insert(0, "@bot remind 1d tea\n")
+            for times in (1, 2, 3):
+                await until(lambda times=times: plugin.refused == times and not bot.reminders)
+                await document.insert(0, "\n")
+            await until(lambda: bot.reminders)
+            assert len(bot.reminders) == 1

@@ -104,6 +104,9 @@ async def test_what_can_t_be_converted_is_said_and_what_fails_is_logged(
         assert "plugin files failed in export shout: RuntimeError: boom" in caplog.text
         for _ in range(9):
             await export(server, boom, "raw")
+        assert health()["files"].state == "closed", "visitors can't switch a plugin off"
+        assert (await export(server, empty, "raw"))[0] == 200
+        server.app[PLUGINS].loaded["files"].services.guard.breaker.open()
         status, _, body = await export(server, empty, "raw")
         assert status == 404 and b"switched off for a while" in body
 

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from collab.client import Refused
+from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
 from collab.protocol.settings import Settings
+from collab.storage.memory import MemoryStore
 from collab.testing.server import Server, serve
 from collab.web.keys import PLUGINS
-from tests.plugins.fake import make_manager, the
+from tests.plugins.fake import FakeRoom, make_manager, the
 
 ADA = {"X-Remote-User": "Ada"}
 
@@ -152,3 +155,14 @@ async def test_what_holds_everywhere_holds_in_a_document_too(tmp_path: Path) -> 
 def test_where_everybody_is_a_guest_it_costs_nothing() -> None:
     (listed,) = make_manager(None, plugins_on=("members",)).loaded.values()
     assert not any(map(listed.plugin.wants, ("authenticate", "authorize", "routes")))
+
+
+async def test_no_guest_gets_in_before_it_is_known_what_is_closed() -> None:
+    manager = make_manager(None, plugins_on=("members",), plugins={"members": {"operators": ["A"]}})
+    document = manager.house.document_of(FakeRoom(manager))
+    guest = User("guest:x", "X", "#112233")
+    with pytest.raises(CollabError, match="members decides about that"):
+        await manager.gate.allows(guest, "read", document)
+    await manager.start(store=MemoryStore())
+    assert await manager.gate.allows(guest, "read", document)
+    await manager.stop()

@@ -64,16 +64,24 @@ def test_wrong_routes_leave_the_plugin_without_any(
     assert "plugin routed failed in routes" in caplog.text
 
 
-async def test_a_handler_that_fails_is_counted_and_answered(tmp_path: Path) -> None:
+async def test_a_handler_that_fails_is_counted_and_answered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write_plugin(tmp_path, "routed", SOURCE.format(more=""))
     manager = make_manager(tmp_path, bounds=Bounds(failures=1))
     handler: Any = manager.routes()[0].handler
     with pytest.raises(web.HTTPNotFound):
         await handler("missing")
     assert manager.health()["routed"].failures == 0
-    with pytest.raises(CollabError, match="internal"):
-        await handler("fail")
-    assert "GET /: RuntimeError: no" in str(manager.health()["routed"].last_error)
+    for _ in range(3):
+        with pytest.raises(CollabError, match="internal"):
+            await handler("fail")
+    health = manager.health()["routed"]
+    assert health.failures == 3 and "GET /: RuntimeError: no" in str(health.last_error)
+    assert "plugin routed failed in GET /: RuntimeError: no" in caplog.text
+    assert health.state == "closed", "visitors can't switch a plugin off"
+    assert await handler("you") == "hello you"
+    manager.loaded["routed"].services.guard.breaker.open()
     with pytest.raises(CollabError, match="switched off for a while"):
         await handler("you")
 
