@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,7 +163,7 @@ class Gate:
         for plugin, exchange in list(self._exchanged.items()):
             if question not in exchange.questions:
                 continue
-            with contextlib.suppress(TimeoutError):
+            with suppress(TimeoutError):
                 await asyncio.wait_for(exchange.ended.wait(), PATIENCE)
             if self._exchanged.get(plugin) is exchange:
                 sentence = f"The plugin {plugin} decides about that, and is being loaded anew."

@@ -7,6 +7,7 @@ import { Changes } from "../../collab/static/plugins/changes.js";
 import { addCommand, find, pressed, reserve } from "../../collab/static/ui/commands.js";
 import { Delta } from "../../collab/static/engine/ot.js";
 import { Positions } from "../../collab/static/engine/positions.js";
+import { described } from "../../collab/static/plugins/running.js";
 import { Sharing } from "../../collab/static/plugins/sharing.js";
 import { matches, parse, shown } from "../../collab/static/ui/shortcuts.js";
 import { Tracked } from "../../collab/static/plugins/tracking.js";
@@ -148,6 +149,16 @@ test("tracked positions move exactly as the server moves them", () =>
     }
     assert.equal(tracked.size, 0);
   }));
+
+test("what a plugin threw says what and where, in each browser", () => {
+  const error = new TypeError("no such thing");
+  assert.equal(described(error), error.stack);
+  error.stack = "activate@http://localhost/plugins/bad/static/bad.js:1:7";
+  assert.equal(described(error), `TypeError: no such thing\n${error.stack}`);
+  assert.equal(described("a word"), "a word");
+  assert.equal(described(undefined), "undefined");
+  assert.equal(described(Object.create(null)), "something that has no text");
+});
 
 test("what is shared is told to whoever uses it, before and after", () => {
   const sharing = new Sharing();

@@ -14,9 +14,12 @@ const MOST_FAILURES = 20;
 const FAILURES_WITHIN = 30_000;
 
 /** What was thrown, as a text; that may be anything, even what has none. */
-function described(error) {
+export function described(error) {
   try {
-    return String(error?.stack ?? error);
+    const text = String(error);
+    const stack = String(error?.stack ?? "");
+    // In some browsers the stack says only where.
+    return stack.includes(text) ? stack : `${text}\n${stack}`.trim();
   } catch {
     return "something that has no text";
   }
