@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collab.plugins.specs import Veto, hookimpl
     from collab.protocol.errors import CollabError
     from collab.protocol.messages import User
+    from collab.protocol.token_bucket import TokenBuckets
     from collab.rooms.port import Session
     from collab.storage.port import StorageError, Violation
 
@@ -46,6 +47,7 @@ __all__ = [
     "Server",
     "Session",
     "StorageError",
+    "TokenBuckets",
     "User",
     "Veto",
     "Violation",
@@ -75,6 +77,7 @@ _HOMES = {
     "Server": "collab.plugins.server",
     "Session": "collab.rooms.port",
     "StorageError": "collab.storage.port",
+    "TokenBuckets": "collab.protocol.token_bucket",
     "User": "collab.protocol.messages",
     "Veto": "collab.plugins.specs",
     "Violation": "collab.storage.port",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
+
+from collab.protocol.token_bucket import TokenBuckets
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +36,9 @@ class Bounded(logging.Filter):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._clock = clock
-        self._levels: dict[str, tuple[float, float]] = {}
-        """By logger: how much may follow, and when that was so (seconds)."""
+        self._characters = TokenBuckets(RATE, BURST, clock)
+        """By logger."""
+        self._lock = threading.RLock()  # it tells of itself through itself
         self._left_out: dict[str, int] = {}
         """By logger: how many lines, of those that have to rest."""
 
@@ -44,21 +47,17 @@ class Bounded(logging.Filter):
         name = record.name
         if name.startswith(OURS) and not name.startswith(OF_PLUGINS):
             return True
-        now = self._clock()
-        level, then = self._levels.get(name, (float(BURST), now))
-        level = min(float(BURST), level + (now - then) * RATE)
-        if name in self._left_out:
-            if level < REST:
-                self._left_out[name] += 1
-                return False
-            count = self._left_out.pop(name)
-            log.warning("%s wrote too much: %d lines were left out", name, count)
-        level -= _size(record)
-        self._levels[name] = (level, now)
-        if level <= 0:
-            self._left_out[name] = 0
-            log.warning("%s writes too much: it is left out of the log for a while", name)
-        return True
+        with self._lock:
+            if name in self._left_out:
+                if self._characters.level(name) < REST:
+                    self._left_out[name] += 1
+                    return False
+                count = self._left_out.pop(name)
+                log.warning("%s wrote too much: %d lines were left out", name, count)
+            if self._characters.take(name, _size(record)):
+                self._left_out[name] = 0
+                log.warning("%s writes too much: it is left out of the log for a while", name)
+            return True
 
 
 def start_log(level: str) -> None:

@@ -129,10 +129,7 @@ class Observer:
         self._wiring.tell("session_changed", self._house.document_of(room), session)
 
     def left(self, room: OpenRoom, session: Session) -> None:
-        document = self._house.document_of(room)
-        self._wiring.tell("session_left", document, session)
-        for one in self._loaded().values():
-            one.services.flow.forget(document.id, session.id)
+        self._wiring.tell("session_left", self._house.document_of(room), session)
 
     def message(self, room: OpenRoom, session: Session, plugin: str, data: Any) -> None:
         receiver = self._wiring.receivers.get(plugin)

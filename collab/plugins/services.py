@@ -89,7 +89,6 @@ class Services:
     def forget(self, document: str) -> None:
         """A document was closed."""
         self.followed.pop(document, None)
-        self.flow.forget(document)
         ranges = self.ranged.pop(document, None)
         if ranges is not None and ranges.stale and not self.tasks.ended:
             flushing = self.flushing[document] = self.tasks.spawn("ranges", ranges.flush())

@@ -16,7 +16,7 @@ from msgspec import UNSET, Raw, UnsetType
 from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
-from collab.protocol.settings import Limits
+from collab.protocol.token_bucket import TokenBucket
 from collab.rooms import Room
 from collab.rooms.telling import COME_BACK, committed_message, operations_frame, refuse
 from collab.storage.port import StorageError, StoredOperation
@@ -35,31 +35,8 @@ CATCH_UP = 1000
 """Operations in one frame while a client that was away is told what it missed."""
 
 
-class Pace:
-    """A token bucket over the messages of one connection.
-
-    Who is faster is not refused: the server reads its socket later, and says so once a second.
-    """
-
-    def __init__(self, limits: Limits, now: float) -> None:
-        self._rate = limits.rate
-        self._burst = limits.burst
-        self._left = float(limits.burst)
-        self._time = now
-        self._told = now - 1.0
-
-    def take(self, count: int, now: float) -> float:
-        """Count messages; returns seconds to wait before reading on."""
-        self._left = min(self._burst, self._left + (now - self._time) * self._rate) - count
-        self._time = now
-        return 0.0 if self._left >= 0 else -self._left / self._rate
-
-    def tells(self, now: float) -> bool:
-        """Whether it is time to say `slow_down` again."""
-        if now - self._told < 1.0:
-            return False
-        self._told = now
-        return True
+SLOW_DOWN_EVERY = 1.0
+"""Seconds between two times that a client which sends too fast is told so."""
 
 
 async def open_socket(request: web.Request) -> web.WebSocketResponse:
@@ -251,7 +228,8 @@ class _Conversation:
 
     async def _listen(self) -> None:
         clock = asyncio.get_running_loop().time
-        pace = Pace(self._limits, clock())
+        pace = TokenBucket(self._limits.rate, self._limits.burst, clock())
+        telling = TokenBucket(1 / SLOW_DOWN_EVERY, 1, clock())
         while True:
             try:
                 received = await self._receive()
@@ -264,9 +242,10 @@ class _Conversation:
                 return
             for message in received:
                 self._take(message)
-            wait = pace.take(len(received) or 1, clock())
+            # Whoever is too fast is not refused: the server reads their socket later.
+            wait = pace.take(clock(), len(received) or 1)
             if wait:
-                if pace.tells(clock()):
+                if not telling.try_take(clock()):
                     refuse(self._connection, CollabError(errors.SLOW_DOWN))
                 await asyncio.sleep(wait)
 

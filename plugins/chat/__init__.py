@@ -11,10 +11,9 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from collab import Plugin, hookimpl
+from collab import Plugin, TokenBuckets, hookimpl
 from collab.plugins.document import Document
 from collab.plugins.offers import Format
-from collab.plugins.pace import Pace
 from collab.protocol.messages import User
 from collab.rooms.port import Session
 
@@ -74,8 +73,8 @@ class Chat(Plugin):
 
     @hookimpl
     def server_started(self) -> None:
-        self.writing = Pace(self.settings.rate, self.settings.burst, time.monotonic)
-        self.reading = Pace(*READING, time.monotonic)
+        self.writing = TokenBuckets(self.settings.rate, self.settings.burst, time.monotonic)
+        self.reading = TokenBuckets(*READING, time.monotonic)
 
     @hookimpl
     async def session_joined(self, document: Document, session: Session) -> None:
@@ -130,7 +129,7 @@ class Chat(Plugin):
             said = msgspec.convert(data, FromPlugin)
             text = clean(said.text, self.settings.longest)
             name = clean(said.name or sender, NAME_LENGTH).replace("\n", " ")
-            if self.writing.take((sender, document.id)):
+            if self.writing.try_take((sender, document.id)):
                 raise Refused("That was too fast.")
         except (msgspec.ValidationError, Unfit, Refused) as error:
             self.log.warning("what the plugin %s posts is ignored: %s", sender, error)
@@ -186,13 +185,13 @@ class Chat(Plugin):
         await self.broadcast(document, {"kind": "changed", "message": changed})
 
     async def show_older(self, document: Document, session: Session, before: int) -> None:
-        if self.reading.take(session.user.id):
+        if self.reading.try_take(session.user.id):
             raise Refused("That was too fast: wait a moment.")
         messages, more = await self.conversation(document).before(before)
         await self.send(document, session, {"kind": "older", "messages": messages, "more": more})
 
     async def show_people(self, document: Document, session: Session) -> None:
-        if self.reading.take(session.user.id):
+        if self.reading.try_take(session.user.id):
             raise Refused("That was too fast: wait a moment.")
         await self.send(
             document, session, {"kind": "people", "people": await self.people(document)}
@@ -203,7 +202,7 @@ class Chat(Plugin):
         if "write" not in session.permissions:
             raise Refused("You may read this document, but not write in it.")
         text = clean(text, self.settings.longest)
-        wait = math.ceil(self.writing.take(session.user.id))
+        wait = math.ceil(self.writing.try_take(session.user.id))
         if wait:
             seconds = "a second" if wait == 1 else f"{wait} seconds"
             raise Refused(f"You are writing too fast: go on in {seconds}.")

@@ -11,10 +11,9 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from collab import Plugin, hookimpl
+from collab import Plugin, TokenBuckets, hookimpl
 from collab.plugins.document import Document
 from collab.plugins.offers import Format, Imported
-from collab.plugins.pace import Pace
 from collab.plugins.ranges import Range, moved
 from collab.rooms.port import Session
 
@@ -60,7 +59,7 @@ class Comments(Plugin):
 
     @hookimpl
     def server_started(self) -> None:
-        self.pace = Pace(self.settings.rate, self.settings.burst, time.monotonic)
+        self.pace = TokenBuckets(self.settings.rate, self.settings.burst, time.monotonic)
 
     @hookimpl
     async def session_joined(self, document: Document, session: Session) -> None:
@@ -135,7 +134,7 @@ class Comments(Plugin):
         if text is not None:
             text = clean(text, self.settings.longest)
         may_comment(session)
-        wait = math.ceil(self.pace.take(session.user.id))
+        wait = math.ceil(self.pace.try_take(session.user.id))
         if wait:
             seconds = "a second" if wait == 1 else f"{wait} seconds"
             raise Refused(f"That was too fast: go on in {seconds}.")

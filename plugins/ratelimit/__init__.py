@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from collab import Plugin, Veto, hookimpl
+from collab import Plugin, TokenBuckets, Veto, hookimpl
 from collab.plugins.document import Document
-
-from .buckets import Buckets
 
 Rate = Annotated[float, Meta(ge=0)]
 Burst = Annotated[int, Meta(ge=1)]
@@ -50,8 +49,8 @@ class RateLimit(Plugin):
     @hookimpl
     def server_started(self) -> None:
         settings = self.settings
-        self.users = Buckets(settings.user_rate, settings.user_burst, self.clock)
-        self.documents = Buckets(settings.document_rate, settings.document_burst, self.clock)
+        self.users = _buckets(settings.user_rate, settings.user_burst, self.clock)
+        self.documents = _buckets(settings.document_rate, settings.document_burst, self.clock)
         self.exempt = {*settings.exempt, *(f"token:{name}" for name in settings.exempt)}
 
     @hookimpl
@@ -60,19 +59,26 @@ class RateLimit(Plugin):
             return
         # Users have buckets of their own, whatever address they come from. Nothing is taken
         # from one bucket before the other is looked at: what is refused costs nobody anything.
-        if seconds := self.users.wait(author):
+        if self.users is not None and (seconds := self.users.wait(author)):
             raise Veto(
                 f"You are editing too fast for this server: go on in {whole(seconds)}.",
                 retry_after=seconds,
             )
-        if seconds := self.documents.wait(document.id):
+        if self.documents is not None and (seconds := self.documents.wait(document.id)):
             raise Veto(
                 "So many edits at once are too much for this document:"
                 f" go on in {whole(seconds)}.",
                 retry_after=seconds,
             )
-        self.users.take(author)
-        self.documents.take(document.id)
+        if self.users is not None:
+            self.users.take(author)
+        if self.documents is not None:
+            self.documents.take(document.id)
+
+
+def _buckets(rate: float, burst: int, clock: Callable[[], float]) -> TokenBuckets | None:
+    """A bucket for each user or document; None when the settings give no limit."""
+    return TokenBuckets(rate, burst, clock) if rate else None
 
 
 def whole(seconds: float) -> str:

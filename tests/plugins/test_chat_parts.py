@@ -14,7 +14,6 @@ from collab.plugins.chat.wire import Entry, Mention
 
 from collab import Violation
 from collab.plugins import BUNDLED
-from collab.plugins.pace import PRUNE, Pace
 from collab.plugins.tables import Tables
 from collab.protocol.messages import User
 from collab.storage.memory import MemoryStore
@@ -64,22 +63,6 @@ def test_texts_are_plain() -> None:
         clean("👋", 1)
     with pytest.raises(Unfit, match="nothing"):
         clean(" \x00\n", 10)
-
-
-def test_a_pace_is_kept_for_each_alone_and_rests() -> None:
-    now = [0.0]
-    pace = Pace(rate=0.5, burst=2, clock=lambda: now[0])
-    assert [pace.take("ada"), pace.take("ada"), pace.take("bob")] == [0, 0, 0]
-    assert pace.take("ada") == 2
-    now[0] = 1.0
-    assert pace.take("ada") == 1
-    now[0] = 2.0
-    assert pace.take("ada") == 0
-    for number in range(PRUNE):
-        pace.take(number)
-    now[0] = 100.0
-    pace.take("last")
-    assert len(pace._levels) == 1
 
 
 async def conversation(store: MemoryStore) -> Conversation:

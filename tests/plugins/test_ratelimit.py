@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from collab.plugins.ratelimit.buckets import Buckets
 from msgspec.structs import replace
 
 from collab.client import Closed
@@ -169,24 +168,6 @@ async def test_without_limits_no_edit_waits_for_it(started: Start) -> None:
     assert not manager.observer.vets
     assert (await started(user_rate=1)).observer.vets
     assert (await started(document_rate=1)).observer.vets
-
-
-def test_full_buckets_are_not_kept(clock: Clock) -> None:
-    buckets = Buckets(1.0, 10.0, clock)
-    for wave in range(10):
-        for one in range(500):
-            assert buckets.wait((wave, one)) == 0
-            buckets.take((wave, one))
-        clock.now += 60
-        assert len(buckets) <= 1001
-    # Those that are not full are kept, however many they are.
-    for one in range(3000):
-        buckets.take(one)
-    assert len(buckets) >= 3000
-    assert buckets.wait(0) == 0
-    for _ in range(9):
-        buckets.take(0)
-    assert buckets.wait(0) == 1
 
 
 @pytest.mark.parametrize(

@@ -109,10 +109,6 @@ async def test_sending_more_than_is_good_waits_until_there_is_room_again() -> No
     at_once(flow.admit("doc", "1", 10))
     await flow.admit("doc", None, 10)
     assert loop.time() - began > (4000 + OVERHEAD) / 100_000 * 0.9
-    flow.forget("doc")
-    at_once(flow.admit("doc", None, 10))
-    flow.forget("doc", "1")
-    flow.forget("nobody", "1")
 
 
 async def test_state_is_kept_by_key_for_the_plugin_and_for_each_document(
