@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from collab import __version__
 from collab.plugins.document import Document, OpenRoom
@@ -14,12 +14,24 @@ if TYPE_CHECKING:
     from collab.plugins.guard import Health
     from collab.plugins.house import House
     from collab.plugins.standing import Standing
+    from collab.rooms.journal import Journal
 
 
 class Opens(Protocol):
     """Who opens documents; `collab.rooms.rooms.Rooms` does."""
 
     def use(self, id: str) -> AbstractAsyncContextManager[OpenRoom]: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+
+class Commits(NamedTuple):
+    """Transactions with edits since the server started."""
+
+    committed: int
+    failed: int
+    """Those that failed, or whose outcome is not known: the edits in them come again."""
 
 
 class Server:
@@ -92,3 +104,10 @@ class Server:
     def health(self) -> Mapping[str, Health]:
         """How each plugin is doing, by its name."""
         return self._health()
+
+    def commits(self) -> Commits:
+        """How many transactions with edits were committed, and how many failed."""
+        if self._rooms is None:
+            return Commits(0, 0)
+        journal = self._rooms.journal
+        return Commits(journal.commits, journal.failures)

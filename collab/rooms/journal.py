@@ -57,6 +57,8 @@ class Journal:
         self._touching: asyncio.TimerHandle | None = None
         self.commits = 0
         """Transactions committed since the start."""
+        self.failures = 0
+        """Transactions that failed, or whose outcome is not known, since the start."""
 
     def submit(self, room: Writer) -> None:
         """Say that ``room`` has something to be taken."""
@@ -122,6 +124,7 @@ class Journal:
         try:
             await self._store.append([room.record(ops) for room, ops in batch])
         except Exception as error:
+            self.failures += 1
             if len(batch) == 1:
                 room, ops = batch[0]
                 return [(room, ops, error)]

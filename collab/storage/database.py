@@ -10,7 +10,18 @@ import asyncio
 from collections.abc import Callable, Container, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Select, Table, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    Select,
+    Table,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -43,6 +54,9 @@ _LAST_SNAPSHOT = select(func.max(snapshots.c.revision)).where(
 _SEQUENCES = select(clients.c.client, clients.c.sequence).where(
     clients.c.document == bindparam("document")
 )
+_MIGRATIONS = table("alembic_version", column("version_num"))
+_VERSION = select(_MIGRATIONS.c.version_num)
+_SAME_VERSION = update(_MIGRATIONS).values(version_num=_MIGRATIONS.c.version_num)
 _REMOVE_STATE = (
     delete(plugin_document_state)
     .where(plugin_document_state.c.document == bindparam("of"))
@@ -110,6 +124,11 @@ class Database:
         On disk when it returns. Raises `Violation`, or `StorageError` when the outcome is unknown.
         """
         return await self._whole(self._commit(steps))
+
+    async def prove(self) -> None:
+        """Write something that changes nothing, and read it. Raises `StorageError`."""
+        await self.commit([Step(_SAME_VERSION, [{}])])
+        await self.read([Query(_VERSION, {})])
 
     async def append(self, appends: Sequence[Append]) -> None:
         """Write operations, and who sent them, in one transaction.

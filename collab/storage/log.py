@@ -46,6 +46,9 @@ class DatabaseStore:
     async def close(self) -> None:
         await self._database.close()
 
+    async def prove(self) -> None:
+        await self._database.prove()
+
     async def recover(self) -> None:
         """Remove what a server that ended left half done; for whoever opens the store."""
         await remove_unfinished(self._database)

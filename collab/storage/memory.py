@@ -58,6 +58,9 @@ class MemoryStore:
     async def close(self) -> None:
         """Nothing is held but memory; what was stored stays readable."""
 
+    async def prove(self) -> None:
+        """Memory always takes it."""
+
     async def create(self, document: DocumentRecord, content: bytes) -> None:
         if document.id in self._documents:
             raise Conflict(document.id, f"There is a document {document.id} already.")

@@ -216,6 +216,12 @@ class Store(Protocol):
     async def close(self) -> None:
         """Let go of every connection, the log checkpointed."""
 
+    async def prove(self) -> None:
+        """Commit something that changes nothing, and read.
+
+        Raises `StorageError` with a sentence when an edit could not be saved now.
+        """
+
     async def create(self, document: DocumentRecord, content: bytes) -> None:
         """Make a document whose revision 0 is ``content``. Raises `Conflict` if the id is taken.
 

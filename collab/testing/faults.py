@@ -108,6 +108,9 @@ class FaultyStore:
     async def close(self) -> None:
         await self._call("close", self.store.close())
 
+    async def prove(self) -> None:
+        await self._call("prove", self.store.prove())
+
     async def create(self, document: DocumentRecord, content: bytes) -> None:
         await self._call("create", self.store.create(document, content))
 

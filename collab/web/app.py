@@ -17,7 +17,6 @@ import collab
 from collab.plugins.manager import PluginManager
 from collab.plugins.switchboard import Switchboard
 from collab.protocol import errors
-from collab.protocol.errors import CollabError
 from collab.protocol.settings import Settings
 from collab.rooms import Rooms
 from collab.storage import open_store
@@ -43,9 +42,12 @@ from collab.web.guard import GUARD, Guard
 from collab.web.identity import Identities, identify
 from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
 from collab.web.plugin_routes import PluginRoutes
+from collab.web.readiness import Readiness
 from collab.web.secret import load_secret
 
 log = logging.getLogger(__name__)
+
+READINESS = web.AppKey("readiness", Readiness)
 
 COME_BACK = 1.0
 """Seconds after which clients are asked to come back when the server stops."""
@@ -92,9 +94,11 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
 
     async def storage(app: web.Application) -> AsyncIterator[None]:
         app[STORE] = store or await open_store(settings)
+        app[READINESS] = Readiness(app[STORE].prove)
         try:
             yield
         finally:
+            await app[READINESS].close()
             if store is None:
                 await app[STORE].close()
 
@@ -161,11 +165,8 @@ async def _alive(request: web.Request) -> web.Response:
 
 
 async def _ready(request: web.Request) -> web.Response:
-    """``GET /readyz``: the store answers too."""
-    try:
-        await request.app[STORE].document("none")
-    except Exception as error:
-        raise CollabError(errors.STORAGE_FAILED, "The database does not answer.") from error
+    """``GET /readyz``: an edit could be saved now."""
+    await request.app[READINESS].require()
     return json_response({"status": "ready"})
 
 

@@ -98,6 +98,15 @@ class Metrics(Plugin):
             "From an edit's place in the order until plugins are told that it is on disk.",
             self.commit,
         )
+        commits = self.server.commits()
+        page.counter(
+            "collab_commits_total", "Transactions with edits that are on disk.", commits.committed
+        )
+        page.counter(
+            "collab_commit_failures_total",
+            "Transactions with edits that failed, or whose outcome was not known.",
+            commits.failed,
+        )
         page.counter("collab_documents_created_total", "Documents made.", self.created)
         page.counter("collab_documents_deleted_total", "Documents deleted.", self.deleted)
 

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from collab.plugins.metrics.exposition import Exposition, Histogram, number
 
+from collab.client import Backoff
 from collab.plugins.settings import WrongSettings
 from collab.protocol.settings import Settings
+from collab.storage import open_store
+from collab.testing.faults import Fault, FaultyStore
 from collab.testing.server import Server, serve
 from collab.web.keys import PLUGINS
 from tests.plugins.fake import make_manager, the, until
@@ -61,6 +64,8 @@ async def test_what_happens_is_counted(server: Server) -> None:
     assert found["collab_users"] == 3
     assert found["collab_sessions_total"] == 3
     assert found["collab_operations_total"] == 3
+    assert 1 <= found["collab_commits_total"] <= 3
+    assert found["collab_commit_failures_total"] == 0
     assert found["collab_documents_created_total"] == 2
     assert found["collab_documents_deleted_total"] == 0
     assert found['collab_commit_seconds_bucket{le="+Inf"}'] == 3
@@ -71,6 +76,22 @@ async def test_what_happens_is_counted(server: Server) -> None:
     assert found['collab_plugin_calls_total{plugin="metrics"}'] >= 8
     assert found["process_resident_memory_bytes"] > 10_000_000
     assert found["process_open_fds"] > 3
+
+
+async def test_commits_that_fail_are_counted(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, plugins_on=("metrics",))
+    inner = await open_store(settings)
+    store = FaultyStore(inner)
+    async with serve(settings, store) as running:
+        id = await running.create_document("Notes", "one")
+        store.inject("append", Fault("fail"))
+        async with running.connect(id, backoff=Backoff(first=0.01, longest=0.05)) as one:
+            await one.insert(0, "x")
+            await one.saved()
+        _, text = await page(running)
+    await inner.close()
+    assert values(text)["collab_commit_failures_total"] == 1
+    assert values(text)["collab_commits_total"] == 1
 
 
 async def test_who_left_and_what_was_deleted_is_gone(server: Server) -> None:

@@ -15,6 +15,7 @@ from collab.plugins.document import Document, NotOpen
 from collab.plugins.flow import OVERHEAD, Flow
 from collab.plugins.loading import Bounds
 from collab.plugins.positions import Positions
+from collab.rooms.journal import Journal
 from collab.storage.memory import MemoryStore
 from tests.plugins.fake import BOB, FakeRoom, make_manager, the, write_plugin
 
@@ -181,6 +182,8 @@ async def test_the_server_opens_documents_for_plugins(tmp_path: Path) -> None:
     plugin: Any = manager.plugins["it"]
 
     class Opens:
+        journal = Journal(MemoryStore())
+
         @asynccontextmanager
         async def use(self, id: str) -> AsyncIterator[FakeRoom]:
             yield FakeRoom(manager, "Hello", id)
@@ -190,6 +193,7 @@ async def test_the_server_opens_documents_for_plugins(tmp_path: Path) -> None:
     async with plugin.server.document("other") as document:
         assert document.text == "Hello"
     await manager.start()
+    assert plugin.server.commits() == (0, 0)
     with pytest.raises(LookupError):
         async with plugin.server.document("other"):
             pass

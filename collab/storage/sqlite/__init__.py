@@ -5,6 +5,7 @@
 ``database``    how transactions are run
 ``runs``        how what plugins want of their own tables is run; ``lent`` does it on the thread
                 of a connection, and ``authority`` says what their migrations may change
+``database_file``  whether the open files are still the database, and whole
 ``neighbours``  who else has the database open, and when that is dangerous
 ``sentences``   what SQLite's errors mean to an operator
 """

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import aiosqlite
 
 from collab.storage.port import DatabaseUnusable, StorageError, Violation
+from collab.storage.sqlite.database_file import DatabaseFile
 from collab.storage.sqlite.sentences import error_name, sentence
 
 T = TypeVar("T")
@@ -119,9 +120,19 @@ class ConnectionThread(aiosqlite.Connection):
     begins with a new one.
     """
 
-    def __init__(self, opener: Callable[[], sqlite3.Connection]) -> None:
-        super().__init__(opener, iter_chunk_size=64)
-        self._open = opener
+    def __init__(
+        self,
+        opener: Callable[[], sqlite3.Connection],
+        file: DatabaseFile | None = None,
+        role: Role = "migration",
+    ) -> None:
+        """``file`` is told of every connection and of what goes wrong on it. It has a say in
+        each transaction of the ``role`` of a writer.
+        """
+        self._file = file
+        self._checked = file if role == "writer" else None
+        self._opener = opener
+        super().__init__(self._open, iter_chunk_size=64)
         self._discarded = False
         self._closing = False
         self._stopping: asyncio.Future[object] | None = None
@@ -145,7 +156,10 @@ class ConnectionThread(aiosqlite.Connection):
     async def close(self) -> None:
         """Close the connection, after what was queued before."""
         self._closing = True
+        open_until_now = self._connection is not None and not self._discarded
         await super().close()
+        if open_until_now and self._file is not None:
+            self._file.closed()
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """What ``function`` returns for the connection. Raises what it raises.
@@ -163,6 +177,18 @@ class ConnectionThread(aiosqlite.Connection):
         execute = cast(Callable[[Callable[[], None]], Awaitable[None]], self._execute)
         await execute(lambda: None)
 
+    def _open(self) -> sqlite3.Connection:
+        if self._file is None:
+            return self._opener()
+        self._file.opening()
+        connection = self._opener()
+        try:
+            self._file.opened()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     def _run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None or (self._discarded and self._closing):
             # Closed after the function was queued: nobody would close a new one.
@@ -170,11 +196,16 @@ class ConnectionThread(aiosqlite.Connection):
         if self._discarded:
             self._connection = self._open()
             self._discarded = False
+        if self._checked is not None:
+            self._checked.check(self._conn)
         try:
             return function(self._conn)
         except (sqlite3.IntegrityError, Violation):
             raise
-        except BaseException:
+        except BaseException as error:
             self._discarded = True
             self._conn.close()
+            if self._file is not None:
+                self._file.noticed(error)
+                self._file.closed()
             raise

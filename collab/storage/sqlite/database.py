@@ -26,6 +26,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from collab.storage.database import Database, Query, Step
 from collab.storage.port import Append, StorageError, Violation
 from collab.storage.sqlite.connection import Connect, Durability, open_connection
+from collab.storage.sqlite.database_file import DatabaseFile
 from collab.storage.sqlite.engines import Held, hold
 from collab.storage.sqlite.neighbours import Presence
 from collab.storage.sqlite.runs import SqliteRuns
@@ -91,12 +92,18 @@ class SqliteDatabase(Database):
     """
 
     def __init__(
-        self, path: Path, writer: Held, reader: Held, another: Callable[[], Awaitable[Held]]
+        self,
+        path: Path,
+        file: DatabaseFile,
+        writer: Held,
+        reader: Held,
+        another: Callable[[], Awaitable[Held]],
     ) -> None:
         """``another`` makes a further connection that reads."""
         super().__init__(writer.engine, reader.engine)
         self.runs = self._plugins = SqliteRuns(path, writer.thread, another)
         self._path = path
+        self._file = file
         self._writing = writer
         self._reading = reader
         self._presence = Presence(path)
@@ -116,16 +123,21 @@ class SqliteDatabase(Database):
                 connection.execute(trigger)
             return connection
 
-        writer = await hold(path, write)
+        file = DatabaseFile(path)
+        writer = await hold(path, write, file, "writer")
         read = partial(
-            hold, path, partial(open_connection, path, "reader", durability, connect)
+            hold,
+            path,
+            partial(open_connection, path, "reader", durability, connect),
+            file,
+            "reader",
         )
         try:
             reader = await read()
         except BaseException:
             await writer.close()
             raise
-        return cls(path, writer, reader, read)
+        return cls(path, file, writer, reader, read)
 
     async def close(self) -> None:
         # The writer goes last: who closes last writes the log back, and a reader can't.
@@ -141,6 +153,10 @@ class SqliteDatabase(Database):
             for statement, rows in ((_compiled(step.statement), step.rows) for step in steps)
         ]
         return await self._write(partial(_transaction, compiled))
+
+    async def prove(self) -> None:
+        await self._write(self._file.check_now)
+        await super().prove()
 
     async def append(self, appends: Sequence[Append]) -> None:
         rows = msgspec.json.encode(

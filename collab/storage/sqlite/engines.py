@@ -18,8 +18,10 @@ from collab.storage.sqlite.connection import (
     Connect,
     ConnectionThread,
     Durability,
+    Role,
     open_connection,
 )
+from collab.storage.sqlite.database_file import DatabaseFile
 
 
 class Held(NamedTuple):
@@ -34,9 +36,12 @@ class Held(NamedTuple):
         await self.engine.dispose()
 
 
-async def hold(path: Path, opener: Callable[[], sqlite3.Connection]) -> Held:
-    """Connect, and keep the connection out of its pool. Raises what ``opener`` raises."""
-    engine = _engine(path, opener, pool_size=1, max_overflow=0)
+async def hold(
+    path: Path, opener: Callable[[], sqlite3.Connection], file: DatabaseFile, role: Role
+) -> Held:
+    """Connect, and keep the connection out of its pool. Raises what ``opener`` raises, and
+    `DatabaseUnusable` when ``file`` says that this is another database by now."""
+    engine = _engine(path, opener, file, role, pool_size=1, max_overflow=0)
     try:
         connection = await engine.connect()
         raw = await connection.get_raw_connection()
@@ -71,9 +76,15 @@ def migration_engine(
     return engine
 
 
-def _engine(path: Path, opener: Callable[[], sqlite3.Connection], **options: Any) -> AsyncEngine:
+def _engine(
+    path: Path,
+    opener: Callable[[], sqlite3.Connection],
+    file: DatabaseFile | None = None,
+    role: Role = "migration",
+    **options: Any,
+) -> AsyncEngine:
     async def create() -> ConnectionThread:
-        connection = ConnectionThread(opener)
+        connection = ConnectionThread(opener, file, role)
         await connection.start()
         return connection
 
