@@ -107,14 +107,18 @@ class Plugin:
             raise LookupError("Nobody can be asked: no server runs here.")
         return await admit(request, action, document)
 
-    async def body(self, request: Any, type: type[_T]) -> _T:
+    async def body(self, request: Any, type: type[_T], *, limit: int = 64 * 1024) -> _T:
         """The JSON that a request to one of the plugin's routes brings, as a value of ``type``.
 
-        ``type`` is a `msgspec.Struct`, or what else msgspec can check: ``list[str]``. Raises
-        `CollabError`, which tells the sender what is wrong and is no failure of the plugin's.
+        ``type`` is a `msgspec.Struct`, or what else msgspec can check: ``list[str]``; ``limit``
+        is how many bytes the body may have. Raises `CollabError`, which tells the sender what is
+        wrong and is no failure of the plugin's.
         """
+        read = self._services.started().read
+        if read is None:
+            raise LookupError("There are no requests to read: no server runs here.")
         check_type(request.content_type)
-        return parse_json(await request.read(), type)
+        return parse_json(await read(request, limit), type)
 
     async def broadcast(
         self, document: Document, data: Any, *, except_: Session | None = None

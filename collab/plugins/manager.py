@@ -32,7 +32,7 @@ from collab.plugins.offers import Command
 from collab.plugins.publishing import Publishing
 from collab.plugins.routes import Route
 from collab.plugins.server import Opens, Server
-from collab.plugins.services import Admit, Started
+from collab.plugins.services import Admit, Read, Started
 from collab.plugins.standing import Recognize, Standing
 from collab.plugins.wiring import Wiring
 from collab.protocol.settings import Settings
@@ -257,18 +257,20 @@ class PluginManager:
         http: Any = None,
         admit: Admit | None = None,
         recognize: Recognize | None = None,
+        read: Read | None = None,
     ) -> None:
         """Tell the plugins that the server starts, and wait for them, each within its budget.
 
         ``rooms`` opens documents for them, ``store`` keeps their state, ``http`` is the client
         session that they share, which its owner closes after `stop`, ``admit`` says who sends a
-        request to a route of theirs, ``recognize`` whether a session is still who it was.
+        request to a route of theirs, ``recognize`` whether a session is still who it was, and
+        ``read`` reads the body of such a request.
         """
         if recognize is not None:
             self.standing.recognize = recognize
         if store is not None:
             self.attach(store)
-        self._started = Started(self._server(rooms), http, admit, self.publishing)
+        self._started = Started(self._server(rooms), http, admit, self.publishing, read)
         self._lifecycle.watch()
         await self.prepare()
         await asyncio.gather(*(self.begin(one) for one in self.loaded.values()))

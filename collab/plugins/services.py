@@ -26,6 +26,10 @@ Admit = Callable[[Any, Action, str | None], Awaitable[User]]
 """Given a request, an action and the id of the document it is about. Raises `CollabError`."""
 
 
+Read = Callable[[Any, int], Awaitable[bytes]]
+"""Given a request and the bytes its body may have at most. Raises `CollabError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """What is there once the server runs."""
@@ -37,6 +41,8 @@ class Started:
     """Who sends a request to a route, if they may do something."""
     publishing: Publishing | None = None
     """Where plugins hear each other."""
+    read: Read | None = None
+    """Read the body of a request to a route, within the server's bounds."""
 
 
 @dataclass(slots=True)

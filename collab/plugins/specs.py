@@ -121,7 +121,8 @@ class Hooks:
         - Failure: logged and counted; the plugin then has no routes. A handler that raises
           anything but an HTTP exception or a `CollabError` is answered with the error
           ``internal`` and counted. ``await self.body(request, Type)`` is the JSON that a request
-          brings, checked.
+          brings, checked; of 64 KiB, unless you say ``limit=``. Requests that are read in
+          another way (``request.read()``) have 64 KiB as well.
         """
         return ()
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
+
+LINE_LENGTH = 1000
+"""Characters that a name, a title or another short text may have before anybody looks at it.
+What each may have in the end is for whoever takes it to say, in a sentence."""
+
+Line = Annotated[str, Meta(max_length=LINE_LENGTH)]
+
+PROBLEM_LENGTH = 300
+"""Characters of what is wrong with something that its sender is told: it may quote them."""
 
 T = TypeVar("T")
 
@@ -25,6 +35,13 @@ def parse_json(body: bytes, type: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=type)
     except msgspec.ValidationError as error:
-        raise CollabError(errors.BAD_REQUEST, f"The request does not fit: {error}.") from error
+        sentence = f"The request does not fit: {problem(error)}."
+        raise CollabError(errors.BAD_REQUEST, sentence) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CollabError(errors.BAD_JSON, f"That is not valid JSON: {error}.") from error
+        raise CollabError(errors.BAD_JSON, f"That is not valid JSON: {problem(error)}.") from error
+
+
+def problem(error: Exception) -> str:
+    """What an error says, cut: msgspec quotes keys and tags whole, however long they are."""
+    said = str(error)
+    return said if len(said) <= PROBLEM_LENGTH else said[:PROBLEM_LENGTH] + "…"

@@ -67,6 +67,9 @@ DOCUMENT_TOO_LARGE = _code(
     "document_too_large", "The document would grow past its limit.", status=413
 )
 SLOW_DOWN = _code("slow_down", "That is faster than this server takes it.", status=429, retry=True)
+BUSY = _code(
+    "busy", "The server has too much to do at once: try again in a moment.", status=503, retry=True
+)
 TOO_MANY_SESSIONS = _code(
     "too_many_sessions", "Too many connections are open.", status=503, close=1013, retry=True
 )

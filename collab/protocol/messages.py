@@ -7,16 +7,24 @@ Lengths and positions are UTF-16 code units, times are seconds since 1970 (UTC).
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 VERSION = 1
 """Of the protocol; ``hello`` names the one the client speaks."""
 
 USER_LENGTH = 200
 """Characters of a user's id, and of a name, at most."""
+
+TOKEN_LENGTH = 200
+"""Characters of a client's id, of its secret, of an epoch and of a plugin's name, at most."""
+
+FAULT_LENGTH = 20_000
+"""Characters of what a page says of a plugin that failed there, at most."""
+
+Token = Annotated[str, Meta(max_length=TOKEN_LENGTH)]
 
 COLOR = re.compile("#[0-9a-f]{6}")
 
@@ -39,10 +47,10 @@ class Hello(_Message, tag="hello"):
     """
 
     protocol: int
-    client: str | None = None
-    secret: str | None = None
+    client: Token | None = None
+    secret: Token | None = None
     revision: int | None = None
-    epoch: str | None = None
+    epoch: Token | None = None
 
 
 class Operation(_Message, tag="operation"):
@@ -56,7 +64,7 @@ class Operation(_Message, tag="operation"):
 class Message(_Message, tag="message"):
     """A plugin's own channel, both ways."""
 
-    plugin: str
+    plugin: Token
     data: Any = None
 
 
@@ -70,8 +78,8 @@ class Mismatch(_Message, tag="mismatch"):
 class Fault(_Message, tag="fault"):
     """A plugin's browser half failed on this page: for the operator to know."""
 
-    plugin: str
-    error: str
+    plugin: Token
+    error: Annotated[str, Meta(max_length=FAULT_LENGTH)]
 
 
 class Ping(_Message, tag="ping"):

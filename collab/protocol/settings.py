@@ -30,6 +30,13 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     body_size: Annotated[
         Positive, Meta(description="Largest HTTP request body, in bytes.")
     ] = 64 * 1024 * 1024
+    bodies_size: Annotated[
+        Positive,
+        Meta(
+            description="Bytes of all request bodies that are in memory at once. One address may"
+            " use a quarter of them, and at least one body of the largest size."
+        ),
+    ] = 256 * 1024 * 1024
     rate: Annotated[
         Positive, Meta(description="Messages per second a connection may send for long.")
     ] = 5000

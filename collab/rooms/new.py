@@ -10,6 +10,7 @@ from typing import Any
 
 from collab.ot import Delta, InvalidOperation, document_type
 from collab.protocol import errors
+from collab.protocol.bodies import LINE_LENGTH
 from collab.protocol.errors import CollabError
 from collab.storage.port import DocumentRecord
 
@@ -50,6 +51,10 @@ def clean_title(title: str) -> str:
 
     Raises `CollabError` when nothing is left of it or it is too long.
     """
+    if len(title) > LINE_LENGTH:
+        raise CollabError(
+            errors.BAD_REQUEST, f"A title may have {TITLE_LENGTH} characters, not {len(title)}."
+        )
     shown = "".join(
         " " if character.isspace() else character
         for character in title

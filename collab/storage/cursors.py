@@ -22,4 +22,4 @@ def read_cursor(cursor: str) -> tuple[float, str]:
         place = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return msgspec.json.decode(place, type=tuple[float, str])
     except (msgspec.MsgspecError, binascii.Error, ValueError):
-        raise ValueError(f"{cursor!r} is not a cursor of this list") from None
+        raise ValueError(f"{cursor[:40]!r} is not a cursor of this list") from None

@@ -14,7 +14,7 @@ from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.web.access import require
-from collab.web.bodies import json_response, read_json
+from collab.web.bodies import json_response, read_form, read_json
 from collab.web.keys import CONNECTIONS, PLUGINS
 from collab.web.pages import render
 from collab.web.proxies import base_path
@@ -69,11 +69,11 @@ async def page(request: web.Request) -> web.Response:
 async def submit(request: web.Request) -> web.Response:
     """``POST /plugins``: a button of the page was pressed."""
     await require(request, "administer")
-    form = await request.post()
+    form = await read_form(request)
     state = form.get("state")
     if state not in ("on", "off", "reload", "close breaker"):
         raise CollabError(errors.BAD_REQUEST)
-    await _change(request, str(form.get("name")), state)
+    await _change(request, form.get("name", ""), state)
     raise web.HTTPSeeOther(base_path(request) + "/plugins")
 
 

@@ -17,6 +17,7 @@ import collab
 from collab.plugins.manager import PluginManager
 from collab.plugins.switchboard import Switchboard
 from collab.protocol import errors
+from collab.protocol.bodies import Line
 from collab.protocol.settings import Settings
 from collab.rooms import Rooms
 from collab.storage import open_store
@@ -24,12 +25,14 @@ from collab.storage.port import Store
 from collab.web import (
     administration,
     backup,
+    bodies,
     content,
     documents,
     exchange,
     identity,
     origin,
     pages,
+    paths,
     proxies,
     socket,
 )
@@ -67,13 +70,17 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
             proxies.middleware(settings),
             pages.secure_pages,
             tell_failures,
+            paths.check_path,
+            bodies.account,
             _check_origin(settings),
         ],
-        client_max_size=settings.limits.body_size,
+        # For handlers that read a body themselves; ours go through `bodies`.
+        client_max_size=bodies.SMALL_BODY,
     )
     app[GUARD] = guard
     app[SETTINGS] = settings
     app[CONNECTIONS] = set()
+    bodies.setup(app, settings.limits)
     secret = load_secret(settings.data_dir)
     app[CLIENTS] = Clients(secret)
     identity.setup(app, Identities(secret, settings.tokens))
@@ -109,7 +116,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"Collab/{collab.__version__}"},
         ) as http:
-            await plugins.start(app[ROOMS], app[STORE], http, admit, recognize)
+            await plugins.start(app[ROOMS], app[STORE], http, admit, recognize, bodies.read_body)
             yield
             # Sockets were told goodbye in on_shutdown; what is left are server-side edits.
             await app[ROOMS].stop(COME_BACK)
@@ -139,11 +146,11 @@ def _check_origin(settings: Settings) -> Middleware:
     return check
 
 
-class _Me(msgspec.Struct, forbid_unknown_fields=True):
+class Me(msgspec.Struct, forbid_unknown_fields=True):
     """What ``PUT /api/me`` takes."""
 
-    name: str | None = None
-    color: str | None = None
+    name: Line | None = None
+    color: Line | None = None
 
 
 async def _show_me(request: web.Request) -> web.Response:
@@ -153,7 +160,7 @@ async def _show_me(request: web.Request) -> web.Response:
 
 async def _change_me(request: web.Request) -> web.Response:
     """``PUT /api/me``: another name or colour, also where you are connected now."""
-    wanted = await read_json(request, _Me)
+    wanted = await read_json(request, Me)
     user = await identity.change(request, wanted.name, wanted.color)
     request.app[ROOMS].user_changed(user)
     return json_response(user)

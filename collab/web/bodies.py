@@ -1,42 +1,154 @@
-"""Request bodies, bounded in size and time, and answers in JSON."""
+"""The bodies of requests, read in one place within bounds; answers in JSON.
+
+What is read counts against a budget that all requests share, and against the share of it that one
+address may use, until the request is answered. Bodies are taken as they are on the wire: the
+server does not inflate (`listening` switches it off in aiohttp), since a compressed body costs
+whoever sends it next to nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, TypeVar
+from collections import Counter
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from collab.protocol import errors
 from collab.protocol.bodies import check_type, parse_json
 from collab.protocol.errors import CollabError
+from collab.protocol.settings import Limits
 from collab.web.keys import SETTINGS
+from collab.web.proxies import peer
 
-BODY_TIMEOUT = 60.0
+BODY_TIMEOUT: Final = 60.0
 """Seconds a client may take to send a request's body."""
+
+SMALL_BODY: Final = 64 * 1024
+"""Bytes of a body where a route does not say that it takes more."""
+
+COME_BACK: Final = 5.0
+"""Seconds after which somebody is asked to come back when the budget is used up."""
+
+QUOTED: Final = 40
+"""Characters of what somebody sent that an error's sentence repeats."""
 
 T = TypeVar("T")
 
 
-async def read_body(request: web.Request) -> bytes:
-    """The whole body. Raises `CollabError` when it is too large or comes too slowly."""
-    limit = request.app[SETTINGS].limits.body_size
+class BodyBudget:
+    """How many bytes of bodies are in memory, in total and from each address."""
+
+    def __init__(self, total: int, share: int) -> None:
+        """``total`` bytes for everybody, of which one address may use ``share``."""
+        self._total = total
+        self._share = share
+        self._used: Counter[str] = Counter()
+
+    @property
+    def used(self) -> int:
+        """Bytes that are held now."""
+        return self._used.total()
+
+    def take(self, address: str, count: int) -> None:
+        """Count bytes that ``address`` has sent.
+
+        Raises `CollabError`: SLOW_DOWN past its share, BUSY when the budget is used up.
+        """
+        if self._used[address] + count > self._share:
+            raise CollabError(
+                errors.SLOW_DOWN,
+                "Too much is being sent from your address at once: wait for an answer first.",
+                retry_after=COME_BACK,
+            )
+        if self.used + count > self._total:
+            raise CollabError(errors.BUSY, retry_after=COME_BACK)
+        self._used[address] += count
+
+    def give_back(self, address: str, count: int) -> None:
+        """Those bytes are not needed any more."""
+        self._used[address] -= count
+        if self._used[address] <= 0:
+            del self._used[address]
+
+
+BODIES = web.AppKey("bodies", BodyBudget)
+
+_TAKEN = web.RequestKey("body_taken", int)
+"""Bytes that a request has taken from the budget."""
+
+
+def setup(app: web.Application, limits: Limits) -> None:
+    """Give ``app`` its budget."""
+    total = max(limits.bodies_size, limits.body_size)
+    app[BODIES] = BodyBudget(total, max(total // 4, limits.body_size))
+
+
+@web.middleware
+async def account(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse compressed bodies, and free what a request's body took once it is answered."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise CollabError(
+            errors.UNSUPPORTED_MEDIA_TYPE,
+            "Send the body uncompressed: Content-Encoding is not understood here.",
+        )
+    try:
+        return await handler(request)
+    finally:
+        taken = request.get(_TAKEN, 0)
+        if taken:
+            request.app[BODIES].give_back(peer(request).address, taken)
+
+
+async def read_body(request: web.Request, limit: int | None = None) -> bytes:
+    """The whole body, of at most ``limit`` bytes (default: the setting ``limits.body_size``).
+
+    Raises `CollabError` when it is larger, comes too slowly, or finds no room in the budget.
+    """
+    most = request.app[SETTINGS].limits.body_size
+    most = most if limit is None else min(limit, most)
+    if (request.content_length or 0) > most:
+        raise _too_large(most)
+    budget, address = request.app[BODIES], peer(request).address
+    pieces: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
-            return await request.read()
+            while piece := await request.content.readany():
+                size += len(piece)
+                if size > most:
+                    raise _too_large(most)
+                budget.take(address, len(piece))
+                request[_TAKEN] = request.get(_TAKEN, 0) + len(piece)
+                pieces.append(piece)
     except TimeoutError:
         raise CollabError(errors.BAD_REQUEST, "The request's body did not come in time.") from None
-    except web.HTTPRequestEntityTooLarge:
-        raise CollabError(
-            errors.MESSAGE_TOO_LARGE, f"A request may carry {limit} bytes."
-        ) from None
+    return b"".join(pieces)
 
 
-async def read_json(request: web.Request, type: type[T]) -> T:
+def _too_large(limit: int) -> CollabError:
+    return CollabError(errors.MESSAGE_TOO_LARGE, f"This request may carry {limit} bytes.")
+
+
+async def read_json(request: web.Request, type: type[T], limit: int | None = SMALL_BODY) -> T:
     """The body as a value of ``type``. Raises `CollabError` that says what is wrong with it."""
     check_type(request.content_type)
-    return parse_json(await read_body(request), type)
+    return parse_json(await read_body(request, limit), type)
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """The fields of a page's form, of each name the last. Raises `CollabError`."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise CollabError(errors.UNSUPPORTED_MEDIA_TYPE, "This is for the forms of our own pages.")
+    body = await read_body(request, SMALL_BODY)
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100))
+    except ValueError as error:
+        raise CollabError(errors.BAD_REQUEST, "That form can't be read.") from error
 
 
 def json_response(value: Any, status: int = 200, **headers: str) -> web.Response:
@@ -54,5 +166,7 @@ def whole_number(request: web.Request, name: str, default: int | None) -> int | 
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise CollabError(errors.BAD_REQUEST, f"{name} has to be a whole number, not {text!r}.")
+        raise CollabError(
+            errors.BAD_REQUEST, f"{name} has to be a whole number, not {text[:QUOTED]!r}."
+        )
     return int(text)

@@ -12,6 +12,7 @@ from collab.ot import DocumentType, document_types
 from collab.plugins.access import Action
 from collab.plugins.document import Document
 from collab.protocol import errors
+from collab.protocol.bodies import Line
 from collab.protocol.errors import CollabError
 from collab.rooms.new import clean_title
 from collab.storage.port import DocumentRecord
@@ -32,15 +33,15 @@ class NewDocument(Struct, forbid_unknown_fields=True):
     Without it, plugins may say what the document begins with.
     """
 
-    title: str = UNTITLED
-    type: str = "text"
+    title: Line = UNTITLED
+    type: Line = "text"
     content: Any = None
 
 
 class Change(Struct, forbid_unknown_fields=True):
     """What ``PATCH /api/documents/{id}`` takes."""
 
-    title: str | UnsetType = UNSET
+    title: Line | UnsetType = UNSET
 
 
 def named(document: DocumentRecord, type: DocumentType) -> dict[str, str]:
@@ -92,7 +93,7 @@ async def find(request: web.Request, action: Action = "read") -> DocumentRecord:
 
 async def create(request: web.Request) -> web.Response:
     """``POST /api/documents`` → 201 with id and links."""
-    new = await read_json(request, NewDocument)
+    new = await read_json(request, NewDocument, limit=None)
     await require(request, "create")
     return answer(
         request, await request.app[PLUGINS].house.make_document(new.title, new.type, new.content)

@@ -116,7 +116,8 @@ class Identities:
                 raise CollabError(BAD_REQUEST, str(error)) from None
         if color is not None and not is_color(color):
             raise CollabError(
-                BAD_REQUEST, f"A colour is written like #0b6e4f, in small letters, not {color!r}."
+                BAD_REQUEST,
+                f"A colour is written like #0b6e4f, in small letters, not {color[:40]!r}.",
             )
         changed = User(user.id, name or user.name, color or user.color)
         request[_COOKIE] = self.issue(changed)

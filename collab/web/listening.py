@@ -40,6 +40,8 @@ async def listen(app: web.Application, settings: Settings) -> AsyncIterator[str]
         handle_signals=False,
         keepalive_timeout=KEEPALIVE,
         shutdown_timeout=settings.shutdown_timeout,
+        # aiohttp would inflate in the event loop, before anybody has looked at a bound.
+        auto_decompress=False,
     )
     path, address = settings.unix_socket, ""
     try:

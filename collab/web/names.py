@@ -7,6 +7,7 @@ import secrets
 import unicodedata
 from typing import Final
 
+from collab.protocol.bodies import LINE_LENGTH
 from collab.protocol.messages import COLOR
 
 LONGEST_NAME: Final = 64
@@ -63,6 +64,10 @@ def clean_name(text: str) -> str:
     Control characters, half characters and those that change the direction of writing are
     taken out. Raises ValueError when nothing to see is left, or more than `LONGEST_NAME`.
     """
+    if len(text) > LINE_LENGTH:
+        raise ValueError(
+            f"A name has at most {LONGEST_NAME} characters, and this has {len(text)}."
+        )
     kept = "".join(map(_shown, text))
     name = " ".join(kept.split())
     if not any(unicodedata.category(char)[0] in "LNPS" for char in name):

@@ -14,6 +14,7 @@ from aiohttp import WSMsgType, web
 from msgspec import UNSET, Raw, UnsetType
 
 from collab.protocol import errors, messages
+from collab.protocol.bodies import problem
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.protocol.token_bucket import TokenBucket
@@ -279,9 +280,10 @@ def _what_is_wrong(data: bytes, error: Exception) -> CollabError:
     except UnicodeDecodeError:
         return CollabError(errors.BAD_TEXT)
     if not isinstance(error, msgspec.ValidationError):
-        return CollabError(errors.BAD_JSON, f"That is not valid JSON: {error}.")
+        return CollabError(errors.BAD_JSON, f"That is not valid JSON: {problem(error)}.")
     if data.lstrip()[:1] != b"[":
         return CollabError(errors.BAD_MESSAGE, "A frame has to be a JSON array of messages.")
     return CollabError(
-        errors.BAD_MESSAGE, f"That message does not have the form the protocol asks for: {error}."
+        errors.BAD_MESSAGE,
+        f"That message does not have the form the protocol asks for: {problem(error)}.",
     )

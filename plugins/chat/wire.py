@@ -9,6 +9,8 @@ from msgspec import Meta, Struct
 from collab.protocol.messages import User
 
 Key = Annotated[str, Meta(min_length=1, max_length=64)]
+Text = Annotated[str, Meta(max_length=20_000)]
+"""Looked at no further when it is longer; the setting `longest` is less."""
 Id = Annotated[int, Meta(ge=1, le=2**53)]
 
 
@@ -20,14 +22,14 @@ class Post(_FromBrowser, tag="post"):
     """A new message. ``key`` is made by the browser: sent again, it is the same message."""
 
     key: Key
-    text: str
+    text: Text
 
 
 class Edit(_FromBrowser, tag="edit"):
     """Another text for one's own message."""
 
     id: Id
-    text: str
+    text: Text
 
 
 class Delete(_FromBrowser, tag="delete"):

@@ -9,6 +9,8 @@ from msgspec import Meta, Struct
 from collab.protocol.messages import User
 
 Key = Annotated[str, Meta(min_length=1, max_length=64)]
+Text = Annotated[str, Meta(max_length=20_000)]
+"""Looked at no further when it is longer; the setting `longest` is less."""
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 
 
@@ -23,7 +25,7 @@ class Open(_FromBrowser, tag="open"):
     """
 
     key: Key
-    text: str
+    text: Text
     revision: Number
     start: Number
     end: Number
@@ -34,7 +36,7 @@ class Reply(_FromBrowser, tag="reply"):
 
     key: Key
     thread: Key
-    text: str
+    text: Text
 
 
 class Edit(_FromBrowser, tag="edit"):
@@ -42,7 +44,7 @@ class Edit(_FromBrowser, tag="edit"):
 
     thread: Key
     comment: Number
-    text: str
+    text: Text
 
 
 class Delete(_FromBrowser, tag="delete"):
