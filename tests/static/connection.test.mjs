@@ -40,6 +40,9 @@ function setUp({ random = () => 1 } = {}) {
     url: "ws://collab.test/",
     hello: () => ({ type: "hello" }),
     receive: (message) => received.push(message.type),
+    failed: (error) => {
+      throw error;
+    },
     changed: () => statuses.push(connection.status),
     environment,
   });

@@ -202,6 +202,8 @@ export class Browser {
   storage = new MemoryStorage();
   locks = new MemoryLocks();
   channels = memoryChannels();
+  /** What was thrown, and taken care of. */
+  reports = [];
   #wakers = new Set();
   #tokens = 0;
 
@@ -260,6 +262,7 @@ export class Browser {
         return () => this.#wakers.delete(fn);
       },
       whyRefused: async () => room.reason,
+      report: (error) => this.reports.push(error),
       address: "http://collab.test/d/d",
       storage: this.storage,
       locks: this.locks,
@@ -283,6 +286,8 @@ export class Page {
   writable = null;
   events = [];
   contentsSet = 0;
+  /** Tests make the editor throw here: called before ("setContent" or "applyRemote") with the delta. */
+  fault = () => {};
 
   constructor(browser, overrides) {
     this.browser = browser;
@@ -294,10 +299,14 @@ export class Page {
     };
     const editor = {
       setContent: (delta) => {
+        this.fault("setContent", delta);
         this.content = delta;
         this.contentsSet += 1;
       },
-      applyRemote: (delta) => (this.content = this.content.compose(delta)),
+      applyRemote: (delta) => {
+        this.fault("applyRemote", delta);
+        this.content = this.content.compose(delta);
+      },
       text: () => plainText(this.content),
       setWritable: (writable) => (this.writable = writable),
     };

@@ -12,6 +12,7 @@ import { caretBehind, orderedEdits } from "./edits.js";
 import { keysOf } from "./keys.js";
 import { coordinates, pushedDown, scrollTo, watchScrolling } from "./scrolling.js";
 import { editorSetup, writing } from "./setup.js";
+import { guard } from "../engine/guarding.js";
 import { Delta, plainText } from "../engine/ot.js";
 
 export class TextEditor {
@@ -20,6 +21,8 @@ export class TextEditor {
   #writable = false;
   #wasFocused = false;
   #read = { doc: null, text: "" };
+  #extensions;
+  #broken = false; // what it shows can't be trusted
 
   /**
    * @type {(delta: Delta, how: {local: boolean}) => void} called after every change of the
@@ -29,6 +32,9 @@ export class TextEditor {
 
   /** @type {(delta: Delta) => void} called with every edit made here, after it was applied */
   onEdit = () => {};
+
+  /** @type {(error: unknown) => void} called when an edit made here could not be told to `onEdit` */
+  onMissed = () => {};
 
   /** @type {() => void} called after the selection was changed here */
   onSelection = () => {};
@@ -41,29 +47,59 @@ export class TextEditor {
    * @param {{nonce?: string, label?: string}} [how] `nonce` admits CodeMirror's styles
    */
   constructor(parent, { nonce = "", label = "Text of the document" } = {}) {
+    this.#extensions = [
+      editorSetup({ nonce, label }),
+      EditorView.updateListener.of(({ transactions, selectionSet }) => this.#updated(transactions, selectionSet)),
+    ];
     this.#view = new EditorView({
       parent,
-      state: EditorState.create({
-        extensions: [
-          this.#writing.of(writing(false)),
-          editorSetup({ nonce, label }),
-          EditorView.updateListener.of((update) => this.#updated(update)),
-        ],
-      }),
+      state: this.#state(""),
+      dispatchTransactions: (transactions, view) => this.#dispatched(transactions, view),
     });
     watchScrolling(this.#view, () => this.onScroll());
   }
 
-  #updated(update) {
-    let mine = update.selectionSet;
-    for (const transaction of update.transactions) {
+  #state(doc, selection) {
+    const extensions = [this.#writing.of(writing(this.#writable)), this.#extensions];
+    return EditorState.create({ doc, selection, extensions });
+  }
+
+  /**
+   * CodeMirror that throws while it draws has changed its text by then, and told no listener: its
+   * view is made again, without what plugins drew and what could be undone.
+   */
+  #dispatched(transactions, view) {
+    try {
+      view.update(transactions);
+    } catch (error) {
+      const { state } = view;
+      if (state !== transactions.at(-1).state) throw error; // it has not even begun
+      console.error("The text is drawn again, because of:", error);
+      this.#broken = true;
+      this.#drawAgain(state.doc, state.selection);
+      this.#updated(transactions, true);
+    }
+  }
+
+  #drawAgain(doc, selection) {
+    this.#view.setState(this.#state(doc, selection));
+    this.#broken = false;
+  }
+
+  #updated(transactions, selected) {
+    let mine = selected;
+    for (const transaction of transactions) {
       if (!transaction.docChanged) continue;
       const local = !transaction.annotation(remote);
-      const delta = deltaOf(transaction.startState.doc, transaction.changes);
-      this.onChange(delta, { local });
-      if (!local) continue;
-      mine = true;
-      this.onEdit(delta);
+      // CodeMirror keeps what a listener throws to itself.
+      try {
+        const delta = deltaOf(transaction.startState.doc, transaction.changes);
+        guard(this.onChange, reportError)(delta, { local });
+        if (local) this.onEdit(delta);
+      } catch (error) {
+        this.onMissed(error);
+      }
+      mine ||= local;
     }
     if (mine) this.onSelection();
   }
@@ -72,8 +108,19 @@ export class TextEditor {
 
   /** The whole content anew; what is the same stays, and with it the caret and the scrolling. */
   setContent(content) {
-    const change = replacement(this.text(), plainText(content));
-    if (change) this.#change(change, []);
+    const text = plainText(content);
+    const change = replacement(this.text(), text);
+    if (!this.#broken) {
+      if (change) this.#change(change, []);
+      return;
+    }
+    const inside = (position) => Math.min(position, text.length);
+    const { anchor, head } = this.selection;
+    this.#drawAgain(text, { anchor: inside(anchor), head: inside(head) });
+    if (!change) return;
+    const { from, to, insert } = change;
+    const delta = new Delta().retain(from).insert(insert).delete(to - from);
+    guard(this.onChange, reportError)(delta, { local: false });
   }
 
   /**

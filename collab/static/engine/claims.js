@@ -26,12 +26,15 @@ class LockedClaims {
     this.#namespace = namespace;
   }
 
-  /** Takes a name that is new. @returns {() => void} gives it up */
+  /** Takes a name that is new. @returns {() => Promise<void>} gives it up; resolves when it is free */
   take(name) {
     let release;
     const held = new Promise((resolve) => (release = resolve));
-    this.#locks.request(this.#name(name), () => held).catch(() => {}); // a closing page
-    return release;
+    const over = this.#locks.request(this.#name(name), () => held).catch(() => {}); // a closing page
+    return () => {
+      release();
+      return over;
+    };
   }
 
   /** Takes a name unless somebody has it. @returns {Promise<(() => void) | null>} */

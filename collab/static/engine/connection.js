@@ -5,6 +5,8 @@
  * is `synchronizer.js`'s business. Times here are milliseconds.
  */
 
+import { guard } from "./guarding.js";
+
 /** The first wait before trying again is random up to this; each further one up to twice that. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
@@ -61,6 +63,7 @@ export class Connection {
   #hello;
   #receive;
   #changed;
+  #failed;
   #environment;
   #socket = null;
   #opened = false; // whether this socket's handshake succeeded
@@ -80,13 +83,15 @@ export class Connection {
    * @param {() => object} options.hello the first message of each connection
    * @param {(message: object) => void} options.receive every message but pong
    * @param {() => void} options.changed `status`, `error` or `retryAt` changed
+   * @param {(error: unknown) => void} options.failed what was received could not be taken in
    * @param {import("./environment.js").Environment} options.environment
    */
-  constructor({ url, hello, receive, changed, environment }) {
+  constructor({ url, hello, receive, changed, failed, environment }) {
     this.#url = url;
     this.#hello = hello;
     this.#receive = receive;
     this.#changed = changed;
+    this.#failed = failed;
     this.#environment = environment;
   }
 
@@ -167,9 +172,8 @@ export class Connection {
     this.#socket = socket;
     this.#opened = false;
     this.#farewell = null;
-    const current = (handle) => (event) => {
-      if (this.#socket === socket) handle(event);
-    };
+    const current = (handle) =>
+      guard((event) => this.#socket === socket && handle(event), this.#failed);
     socket.onopen = current(() => {
       this.#opened = true;
       socket.send(encoded(this.#hello()));
@@ -235,7 +239,7 @@ export class Connection {
     else if (reason) this.#fail({ code: reason, message: "The server refused.", retry: false });
     else {
       this.#fail(null);
-      if (!this.#opened) this.#askWhy();
+      if (!this.#opened) guard(() => this.#askWhy(), this.#failed)();
     }
   }
 

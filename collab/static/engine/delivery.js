@@ -4,6 +4,9 @@ import { composeAll, insertedText } from "./ot.js";
 import { deliverableLater } from "./refusals.js";
 import { Synchronizer } from "./synchronizer.js";
 
+/** Why work is kept as a rescue copy that can't be brought together with what others wrote. */
+const UNFIT = { code: "page_failed", message: "It could not be brought together with what others wrote." };
+
 export class Delivery {
   #environment;
   #unsent;
@@ -107,6 +110,10 @@ export class Delivery {
             done();
           },
           lost: (error) => finish({ error }),
+          failed: (thrown) => {
+            this.#environment.report(thrown);
+            finish({ error: UNFIT });
+          },
         },
       });
       this.#current = () => finish({});

@@ -10,6 +10,7 @@ import { Keeping } from "./keeping.js";
 import { Recovery } from "./recovery.js";
 import { changeOfPermissions, statusOf } from "./status.js";
 import { browserEnvironment, socketURL } from "./environment.js";
+import { guard } from "./guarding.js";
 import { Delta, canonicalJSON, repaired } from "./ot.js";
 import { Positions } from "./positions.js";
 import { Synchronizer } from "./synchronizer.js";
@@ -70,6 +71,7 @@ export class LiveDocument extends EventTarget {
         advanced: () => this.#advanced(),
         pendingChanged: () => this.#pendingChanged(),
         lost: (error) => this.#recovery.lost(error),
+        failed: (error) => this.#recovery.failed(error),
         told: (message) => this.#told(message),
         statusChanged: () => this.#statusChanged(),
       },
@@ -116,11 +118,25 @@ export class LiveDocument extends EventTarget {
    */
   edit(change) {
     if (!this.#recovery.ready) throw new Error("The document is not here yet.");
+    guard(() => this.#edit(change), (error) => this.missed(error))();
+  }
+
+  #edit(change) {
     const { delta, repair } = repaired(new Delta(change));
     if (repair) this.#editor.applyRemote(repair);
     if (this.#recovery.intercepts(delta)) return;
     this.#wasSynchronized = false;
     this.#synchronizer.edit(delta);
+  }
+
+  /** The editor has a change that it could not report: the text is kept, and loaded again. */
+  missed(error) {
+    if (this.#recovery.ready) this.#recovery.missed(error);
+  }
+
+  /** Something of the engine or the editor threw where nothing caught it: the document is loaded again. */
+  suspect(error) {
+    if (this.#recovery.ready) this.#recovery.failed(error);
   }
 
   /**
@@ -245,7 +261,7 @@ export class LiveDocument extends EventTarget {
     const { type, plugin, data, title, plugins, code } = message;
     if (type === "message") this.#tell("message", { plugin, data });
     else if (type === "document") this.#rename({ ...this.document, title });
-    else if (type === "checksum") this.#recovery.compare(message);
+    else if (type === "checksum") guard(() => this.#recovery.compare(message), this.suspect.bind(this))();
     else if (type === "plugins") this.#tell("plugins", { plugins });
     else if (type === "error") this.#tell("notice", { code, message: message.message });
   }

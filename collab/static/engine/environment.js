@@ -12,6 +12,7 @@
  *   page is looked at again; returns how to stop that
  * @property {(url: string) => Promise<{code: string, message: string} | null>} whyRefused what
  *   the server says about the document behind a socket's address; null: nothing final
+ * @property {(error: unknown) => void} report tells a developer what was thrown and is taken care of
  * @property {string} address of the page
  * @property {Storage | null} storage survives a reload; null where it is forbidden
  * @property {LockManager | null} locks null on pages that are not secure (http:)
@@ -29,6 +30,7 @@ export function browserEnvironment() {
     token,
     onWake,
     whyRefused,
+    report: (error) => console.error("The document is loaded again, because of:", error),
     address: globalThis.location?.href,
     storage: storage(),
     locks: globalThis.navigator?.locks ?? null,

@@ -6,6 +6,7 @@
 import { openClaims } from "./claims.js";
 import { Delivery } from "./delivery.js";
 import { textOf } from "./content.js";
+import { attempt } from "./guarding.js";
 import { Delta, insertedText } from "./ot.js";
 import { keepsWholeText } from "./refusals.js";
 import { Unsent } from "./unsent.js";
@@ -25,6 +26,7 @@ export class Keeping {
   #url;
   #page;
   #releaseClaim = null;
+  #released = Promise.resolve(); // when nobody has the name any more under which this page was before
   #delivery = null;
   #orphanTimer = null;
 
@@ -49,7 +51,7 @@ export class Keeping {
   /** From here on, this page's work is that of `client`. */
   begin(client) {
     this.client = client;
-    this.#releaseClaim?.();
+    this.#released = Promise.resolve(this.#releaseClaim?.());
     this.#releaseClaim = this.#claims.take(client);
     this.kept = true;
   }
@@ -82,10 +84,12 @@ export class Keeping {
   // Rescue copies.
 
   /** Keeps one: of what `delta` inserts, or of the whole text. */
-  rescue({ code, message }, delta) {
+  rescue(error, delta) {
+    const { code, message } = error;
     const { editor, document, rescued } = this.#page;
-    const whole = keepsWholeText({ code });
-    const text = whole ? textOf(editor, document()) : insertedText(delta ?? new Delta());
+    const whole = keepsWholeText(error);
+    const typed = () => insertedText(delta ?? new Delta());
+    const text = whole ? attempt(() => textOf(editor, document()), typed()) : typed();
     if (!text) return;
     const { id, title } = document();
     const copy = { document: id, title, reason: code, sentence: message, text, whole };
@@ -118,7 +122,10 @@ export class Keeping {
       rescued,
     });
     try {
+      await this.#released;
       await this.#delivery.run();
+    } catch (error) {
+      this.#environment.report(error); // what is there stays there for the next time
     } finally {
       this.#delivery = null;
     }

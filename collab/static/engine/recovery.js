@@ -5,8 +5,11 @@
 
 import { checksumInSlices } from "./checksum.js";
 import { summedOf, textOf } from "./content.js";
+import { attempt } from "./guarding.js";
 import { plainText } from "./ot.js";
-import { deliverableLater, keepsWholeText, mendedByFreshStart } from "./refusals.js";
+import {
+  deliverableLater, deliveredByAnother, inPlainWords, keepsWholeText, mendedByFreshStart,
+} from "./refusals.js";
 
 /** Why the whole text is kept when the server's epoch turned out to be another. */
 const RESTORED = {
@@ -14,8 +17,25 @@ const RESTORED = {
   message: "The document was restored from a backup since you last saw it.",
 };
 
-/** Differing checksums after which this page only reports them. */
-const MISMATCHES_MENDED = 3;
+const FAILED = { code: "page_failed", message: "This page failed to take in an edit, and loaded the document again." };
+
+const MISSED = {
+  code: "edit_missed",
+  message: "This page failed to take in what was typed, and loaded the document again.",
+};
+
+const MISMATCH = { code: "mismatch", message: "This tab’s text had come to differ from the server’s." };
+
+const STOPPED = {
+  code: "page_stopped",
+  message: "This page failed again and again to show what is written here, and has stopped: reload it to go on.",
+};
+
+/** Failures in a row with which this page stops, instead of loading the document yet again. */
+const MOST_FAILURES = 3;
+
+/** ms without a failure after which the next one is the first again. */
+const CALM_AFTER = 60_000;
 
 export class Recovery {
   /** Whether the editor holds the document. */
@@ -28,7 +48,9 @@ export class Recovery {
   #synchronizer;
   #epoch = null;
   #startingOver = null; // the error for which the content is about to be replaced
-  #mismatches = 0;
+  #failures = 0;
+  #failedAt = -Infinity;
+  #stopped = false;
 
   /**
    * @param {object} options
@@ -51,7 +73,7 @@ export class Recovery {
     const restored = this.#epoch !== null && this.#epoch !== epoch;
     const reason = this.#startingOver ?? (restored ? RESTORED : null);
     if (this.ready && reason && keepsWholeText(reason)) {
-      if (plainText(content) !== textOf(this.#editor, this.#document())) this.#keeping.rescue(reason);
+      if (plainText(content) !== this.#text()) this.#keeping.rescue(reason);
       this.#keeping.forget(this.#keeping.client);
     }
     this.#startingOver = null;
@@ -85,23 +107,47 @@ export class Recovery {
   }
 
   /** The server won't take what we sent, or have us. */
-  lost(error) {
+  lost(told) {
+    const error = inPlainWords(told);
     const { machine, identity } = this.#synchronizer;
     const client = identity?.client ?? null;
     if (mendedByFreshStart(error)) {
-      // Somebody who took our place delivers what we kept, or the fresh start finds it.
-      const delivered = error.code === "superseded" && this.#keeping.kept;
+      const delivered = deliveredByAnother(error) && this.#keeping.kept;
       if (!keepsWholeText(error) && !delivered) {
-        this.#keeping.rescue(error, machine?.unsent);
+        this.#keeping.rescue(error, attempt(() => machine?.unsent));
         this.#keeping.forget(client);
       }
       this.#startOver(error);
       return;
     }
-    this.#editor.setWritable(false);
-    if (deliverableLater(error) || !machine?.inflight) return;
+    attempt(() => this.#editor.setWritable(false));
+    if (!machine?.inflight) return;
     this.#keeping.rescue(error, machine.unsent);
-    this.#keeping.forget(client);
+    if (!deliverableLater(error)) this.#keeping.forget(client);
+  }
+
+  /** Something threw: editor and engine may have gone different ways. */
+  failed(thrown) {
+    if (this.#stopped) return;
+    this.#environment.report(thrown);
+    if (this.#environment.now() > this.#failedAt + CALM_AFTER) this.#failures = 0;
+    if (this.#failsAgain()) this.lost(FAILED);
+  }
+
+  /** What the writer typed did not get into the engine: only the editor has it. */
+  missed(thrown) {
+    if (!this.#stopped) this.#keeping.rescue(MISSED);
+    this.failed(thrown);
+  }
+
+  /** @returns {boolean} whether a fresh start is worth another try; if not, this page has stopped */
+  #failsAgain() {
+    this.#failures += 1;
+    this.#failedAt = this.#environment.now();
+    if (this.#failures < MOST_FAILURES) return true;
+    this.#stopped = true;
+    this.#synchronizer.connection.refuse(STOPPED);
+    return false;
   }
 
   /** Our content against the server's sum, where both are at the same revision. */
@@ -110,20 +156,25 @@ export class Recovery {
     if (!synchronized || machine.revision !== revision) return;
     const pause = () => new Promise((go) => this.#environment.setTimeout(go, 0));
     const checksum = await checksumInSlices(summedOf(this.#editor, this.#document()), pause);
-    if (checksum === value || machine !== this.#synchronizer.machine) return;
+    if (machine !== this.#synchronizer.machine) return;
+    if (checksum === value) {
+      this.#failures = 0;
+      return;
+    }
     connection.send({ type: "mismatch", revision, checksum });
-    this.#mismatches += 1;
-    if (this.#mismatches > MISMATCHES_MENDED) return;
-    this.#startOver({
-      code: "mismatch",
-      message: "This tab's text had come to differ from the server's.",
-    });
+    if (this.#failures + 1 === MOST_FAILURES) this.#keeping.rescue(MISMATCH);
+    if (this.#failsAgain()) this.#startOver(MISMATCH);
   }
 
   /** Asks for a fresh snapshot in place of everything here. */
   #startOver(error) {
     this.#startingOver = error;
-    this.#editor.setWritable(false);
+    attempt(() => this.#editor.setWritable(false));
     this.#synchronizer.startAfresh();
+  }
+
+  /** What the person sees; null when the editor can't even say that. */
+  #text() {
+    return attempt(() => textOf(this.#editor, this.#document()), null);
   }
 }

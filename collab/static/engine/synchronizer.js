@@ -7,6 +7,7 @@
 
 import { Client, OutOfOrder, Rewritten } from "./client.js";
 import { Connection } from "./connection.js";
+import { guard, guarded } from "./guarding.js";
 import { Delta, composeAll } from "./ot.js";
 import { split } from "./splitting.js";
 
@@ -37,6 +38,7 @@ const LIMITS = { operation_size: 32 * 1024, message_size: 64 * 1024 };
  * @property {() => void} pendingChanged what is unsent changed; called before it is sent
  * @property {(error: {code: string, message: string, sequence?: number}) => void} lost
  *   what is unsent won't be taken; with a `sequence`, that operation was refused
+ * @property {(error: unknown) => void} failed something threw: what is here can't be trusted
  * @property {(operation: object) => void} [committed] one operation, in order, own ones too
  * @property {() => void} [advanced] after some operations: the content is at a new revision
  * @property {(message: object) => void} [told] any other message
@@ -69,17 +71,19 @@ export class Synchronizer {
    */
   constructor({ url, owner, environment, from }) {
     this.#owner = owner;
-    this.#environment = environment;
+    const failed = (error) => owner.failed(error);
+    this.#environment = guarded(environment, failed);
     if (from) {
       this.identity = from.identity;
       this.machine = this.#machine(from.client);
     }
     this.connection = new Connection({
       url,
-      environment,
+      environment: this.#environment,
+      failed,
       hello: () => this.#hello(),
       receive: (message) => this.#receive(message),
-      changed: () => this.#connectionChanged(),
+      changed: guard(() => this.#connectionChanged(), failed),
     });
   }
 

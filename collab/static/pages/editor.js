@@ -11,6 +11,7 @@ import { Palette } from "../ui/palette.js";
 import { startPlugins } from "../plugins/host.js";
 import { StatusLine } from "../ui/status.js";
 import { Title } from "../ui/title.js";
+import { watchUncaught } from "./uncaught.js";
 
 const byId = (id) => document.getElementById(id);
 const config = JSON.parse(byId("collab-config").textContent);
@@ -42,6 +43,8 @@ editor.onEdit = (delta) => {
   live.edit(delta);
   plugins.settled();
 };
+editor.onMissed = (error) => live.missed(error);
+watchUncaught((error) => live.suspect(error));
 editor.onSelection = () => plugins.selection();
 editor.onScroll = () => plugins.scrolled();
 
