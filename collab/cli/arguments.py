@@ -29,9 +29,6 @@ def make_parser() -> ArgumentParser:
 
     serve = _add(commands, "serve", "run the server until SIGTERM or Ctrl-C")
     serve.add_argument(
-        "--safe-mode", action="store_true", help="load no plugins but those that --only names"
-    )
-    serve.add_argument(
         "--only", metavar="NAME", action="append", help="load this plugin, and no others but those"
     )
     _settings(serve, ALL)
@@ -181,6 +178,12 @@ def _settings(parser: ArgumentParser, names: Collection[str], tokens: bool = Tru
     group.add_argument("--config", metavar="FILE", default=SUPPRESS, help="TOML file of settings")
     for option in OPTIONS:
         if option.flag is None or option.path[0] not in names:
+            continue
+        if option.is_switch:
+            group.add_argument(
+                option.flag, action="store_const", const="true", default=SUPPRESS,
+                help=option.description,
+            )
             continue
         group.add_argument(
             option.flag,

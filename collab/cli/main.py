@@ -8,6 +8,8 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from msgspec.structs import replace
+
 from collab.cli import documents, plugins, transfer
 from collab.cli.arguments import make_parser
 from collab.cli.direct import open_directly
@@ -59,9 +61,11 @@ def _load(arguments: Namespace) -> Loaded:
 def _serve(arguments: Namespace) -> int:
     from collab.cli.serve import serve
 
-    if arguments.safe_mode or arguments.only:
-        arguments.plugins_on = arguments.only or []
-    return serve(_load(arguments).settings)
+    settings = _load(arguments).settings
+    if settings.safe_mode or arguments.only:
+        only = tuple(arguments.only or ())
+        settings = replace(settings, plugins_on=only, safe_mode=True)
+    return serve(settings)
 
 
 def _migrate(arguments: Namespace) -> int:

@@ -77,6 +77,10 @@ class Option:
         return isinstance(self.type, inspect.VarTupleType)
 
     @property
+    def is_switch(self) -> bool:
+        return isinstance(self.type, inspect.BoolType)
+
+    @property
     def is_path(self) -> bool:
         return any(isinstance(kind, inspect.CustomType) for kind in _kinds(self.type))
 
@@ -102,7 +106,8 @@ class Option:
         if self.is_list:
             return self.check([part.strip() for part in text.split(",") if part.strip()])
         kinds = _kinds(self.type)
-        if any(isinstance(kind, inspect.IntType | inspect.FloatType) for kind in kinds):
+        literal = inspect.IntType | inspect.FloatType | inspect.BoolType
+        if any(isinstance(kind, literal) for kind in kinds):
             return self.check(_literal(text))
         return self.check(text)
 
@@ -153,6 +158,8 @@ def _convert(kind: inspect.Type, value: Any) -> Any:
         case inspect.FloatType():
             fits = type(value) in (int, float) and math.isfinite(value) and _within(kind, value)
             return float(value) if fits else None
+        case inspect.BoolType():
+            fits = type(value) is bool
         case inspect.LiteralType():
             fits = value in kind.values
         case inspect.VarTupleType():
@@ -181,6 +188,8 @@ def _in_words(type: inspect.Type) -> str:
             if kind.le is not None:
                 return f"{number} from {kind.ge} to {kind.le}"
             return f"{number} above {kind.gt}"
+        case inspect.BoolType():
+            return "true or false"
         case inspect.LiteralType():
             *others, last = map(str, kind.values)
             return f"{', '.join(others)} or {last}"

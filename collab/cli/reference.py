@@ -26,7 +26,9 @@ Every setting can be given in several places. What stands further up here counts
 4. the default.
 
 `collab settings` shows what is in force and where it comes from. A value that does not fit, or a
-name that is not known, ends the start with a sentence that says where it stands.
+name that is not known, ends the start with a sentence that says where it stands. A plugin that
+decides who may do what, which the settings name and which does not run, closes the server to all
+but its operator: see [plugins.md](plugins.md#when-a-plugin-that-decides-does-not-run).
 
 ```toml
 base_path = "/team/docs"

@@ -41,6 +41,9 @@ class Problem:
     name: str
     where: str
     sentence: str
+    source: Path | EntryPoint | None = None
+    """Its files; None when another plugin has its name."""
+    bundled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,10 @@ class Found:
     """A folder, or the entry point's value."""
     source: Path | EntryPoint
     bundled: bool = False
+
+    def unusable(self, sentence: str) -> Problem:
+        """What is told of it when it can't be loaded."""
+        return Problem(self.name, self.where, sentence, self.source, self.bundled)
 
     def load(self, *, fresh: bool = False) -> tuple[type[Plugin], Path | None]:
         """Import it: its class, and the folder of its files. Raises `Unusable`.
@@ -127,12 +134,14 @@ def _in_folder(folder: Path, bundled: bool, problems: list[Problem]) -> Iterator
                 # Absolute, as Python names the files of its code: by that the watchdog knows it.
                 yield Found(name, str(path), Path(os.path.abspath(path)), bundled)
             else:
-                problems.append(Problem(name, str(path), "the folder has no __init__.py"))
+                problems.append(
+                    Problem(name, str(path), "the folder has no __init__.py", path, bundled)
+                )
         elif path.suffix == ".py" and not bundled:
             problems.append(
                 Problem(
                     path.stem, str(path),
-                    f"a plugin is a folder: move this file to {path.stem}/__init__.py",
+                    f"a plugin is a folder: move this file to {path.stem}/__init__.py", path,
                 )
             )
 

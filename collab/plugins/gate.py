@@ -11,6 +11,7 @@ from typing import Any
 from collab.ot import Delta
 from collab.plugins.access import Action, Request
 from collab.plugins.caller import Broken, Implementation
+from collab.plugins.deciders import QUESTIONS
 from collab.plugins.document import Document
 from collab.plugins.guard import HARMLESS
 from collab.plugins.offers import Contribution, NewDocument
@@ -33,6 +34,9 @@ _OPERATOR = (
 PATIENCE = 5.0
 """Seconds that a question waits for a plugin which is being loaded anew."""
 
+COME_BACK = 30
+"""Seconds after which a visitor may ask again whether the server serves everybody."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
@@ -50,11 +54,14 @@ class Gate:
         self._ask = ask
         self._limit = limit
         self._exchanged: dict[str, _Exchange] = {}
+        self.missing: dict[str, str] = {}
+        """By name, the plugins that decide and do not run, and in words why not. While there is
+        one, no other is asked: only the operator is served."""
 
     @property
     def guards(self) -> bool:
         """Whether a plugin has a say in who may do what."""
-        return bool(self._ask("authorize")) or any(
+        return bool(self.missing or self._ask("authorize")) or any(
             "authorize" in one.questions for one in self._exchanged.values()
         )
 
@@ -64,7 +71,7 @@ class Gate:
 
         Until `settled` is called, also when the block fails, nobody may do what it decides.
         """
-        questions = frozenset(hooks) & {"authenticate", "authorize"}
+        questions = frozenset(hooks) & QUESTIONS
         exchange = self._exchanged[plugin] = _Exchange(questions)
         try:
             yield
@@ -74,12 +81,26 @@ class Gate:
     def settled(self, plugin: str) -> None:
         """A plugin is in again, or shall be off: it is not waited for any more."""
         self._exchanged.pop(plugin, None)
+        self.missing.pop(plugin, None)
+
+    def check_complete(self) -> None:
+        """Raises `CollabError` OPERATOR_ONLY while a plugin that decides does not run."""
+        if self.missing:
+            raise CollabError(
+                errors.OPERATOR_ONLY,
+                f"The plugin {next(iter(self.missing))} decides who may do what here, and is not"
+                " running: until it is, this server serves its operator only. If you are the"
+                " operator, the server's log says why it does not run and what to do.",
+                retry_after=COME_BACK,
+            )
 
     async def authenticate(self, make: Callable[[], Request]) -> User | None:
         """Who sends a request, if a plugin knows; ``make`` is called when there is one to ask.
 
         Raises `CollabError` FORBIDDEN when one failed.
         """
+        if self.missing:
+            return None
         await self._all_there("authenticate")
         asked = self._ask("authenticate")
         if not asked:
@@ -96,8 +117,9 @@ class Gate:
     ) -> bool:
         """Whether somebody may do something; ``otherwise`` when no plugin says.
 
-        Raises `CollabError` FORBIDDEN when a plugin failed.
+        Raises `CollabError` FORBIDDEN when a plugin failed, OPERATOR_ONLY when one is missing.
         """
+        self.check_complete()
         await self._all_there("authorize")
         said = None
         for one in self._ask("authorize"):
@@ -111,7 +133,7 @@ class Gate:
     async def permissions(self, user: User, document: Document) -> frozenset[str]:
         """What a session of somebody may do: nothing, ``read``, or ``read`` and ``write``.
 
-        Raises `CollabError` FORBIDDEN when a plugin failed.
+        Raises `CollabError` FORBIDDEN when a plugin failed, OPERATOR_ONLY when one is missing.
         """
         if not await self.allows(user, "read", document):
             return frozenset()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -13,6 +14,7 @@ from collab.plugins.archive import Archive
 from collab.plugins.base import API, Plugin, settings_type
 from collab.plugins.breaker import FAILURES, PAUSE, WINDOW, Breaker
 from collab.plugins.collected import Offered
+from collab.plugins.deciders import may_decide
 from collab.plugins.discovery import Found, Problem, Unusable, find
 from collab.plugins.document import Document
 from collab.plugins.flow import BURST, RATE, Flow
@@ -35,6 +37,9 @@ log = logging.getLogger("collab.plugins")
 
 ALL = "*"
 """In the setting ``plugins_on``: every plugin that there is."""
+
+NEAR = 0.6
+"""How alike a name has to be (1 is the same) to be proposed for one that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class Loader:
             raise WrongSettings(
                 f"plugins_dir: the folder {folder} can't be read ({error.strerror})."
             ) from error
-        known = {one.name for one in found} | {one.name for one in self.problems}
+        self._check_names({one.name for one in found} | {one.name for one in self.problems})
         self.problems = [one for one in self.problems if self.wants(one.name)]
         loaded: dict[str, Loaded] = {}
         for one in sorted(found, key=lambda one: one.name):
@@ -133,10 +138,9 @@ class Loader:
                 plugin = self.make(one)
                 self.register(plugin)
             except Unusable as error:
-                self.problems.append(Problem(one.name, one.where, str(error)))
+                self.problems.append(one.unusable(str(error)))
             else:
                 loaded[one.name] = plugin
-        self._check_names(known)
         for problem in self.problems:
             log.error("plugin %s (%s): %s", problem.name, problem.where, problem.sentence)
         return loaded
@@ -144,7 +148,8 @@ class Loader:
     def wants(self, name: str) -> bool:
         """Whether the settings have a plugin switched on."""
         settings = self._settings
-        on = ALL in settings.plugins_on or name in settings.plugins_on
+        everything = ALL in settings.plugins_on and not settings.safe_mode
+        on = everything or name in settings.plugins_on
         return on and name not in settings.plugins_off
 
     def register(self, loaded: Loaded) -> None:
@@ -227,20 +232,41 @@ class Loader:
         """Make a plugin that was registered one of the `problems`."""
         loaded.offered.withdraw()
         self.registry.unregister(loaded.found.name)
-        problem = Problem(loaded.found.name, loaded.found.where, sentence)
+        problem = loaded.found.unusable(sentence)
         self.problems.append(problem)
         log.error("plugin %s (%s): %s", problem.name, problem.where, sentence)
 
-    def _check_names(self, known: set[str]) -> None:
-        for name in self._settings.plugins:
-            if name not in known:
-                raise WrongSettings(
-                    f"There are settings for a plugin {name!r} (plugins.{name}), but no such"
-                    f" plugin; there are: {', '.join(sorted(known))}."
+    def missing(self) -> dict[str, str]:
+        """By name, the plugins that may decide and do not run, and in words why not."""
+        settings = self._settings
+        why: dict[str, str] = {}
+        for one in self.off:
+            named = one.name in settings.plugins
+            if one.name not in settings.plugins_off and may_decide(
+                one.source, bundled=one.bundled, named=named, switched_on=settings.safe_mode
+            ):
+                why[one.name] = (
+                    "it is not loaded in safe mode" if settings.safe_mode
+                    else "the setting plugins_on does not name it"
                 )
+        for problem in self.problems:
+            named = problem.name in settings.plugins or problem.name in settings.plugins_on
+            if problem.source is not None and may_decide(
+                problem.source, bundled=problem.bundled, named=named, switched_on=True
+            ):
+                why[problem.name] = f"it can't be used: {problem.sentence}"
+        return why
+
+    def _check_names(self, known: Collection[str]) -> None:
+        """Raises `WrongSettings` when the settings name a plugin that there is not."""
+        given = [("plugins." + name, name) for name in self._settings.plugins]
         for setting in ("plugins_on", "plugins_off"):
-            for name in getattr(self._settings, setting):
-                if name not in known and name != ALL:
-                    self.problems.append(
-                        Problem(name, setting, "there is no plugin of that name")
-                    )
+            given += [(setting, name) for name in getattr(self._settings, setting)]
+        for setting, name in given:
+            if name not in known and (setting, name) != ("plugins_on", ALL):
+                near = difflib.get_close_matches(name, known, 3, NEAR)
+                meant = f"perhaps {' or '.join(near)} is meant. There are" if near else "there are"
+                raise WrongSettings(
+                    f"The setting {setting} names a plugin {name!r}, but there is no such plugin;"
+                    f" {meant}: {', '.join(sorted(known))}."
+                )

@@ -100,6 +100,18 @@ class PluginManager:
         for one in self.loaded.values():
             self.collect(one)
         self.connect()
+        for name, why in self.loader.missing().items():
+            self._miss(name, why)
+
+    def _miss(self, name: str, why: str) -> None:
+        """A plugin that decides does not run: only the operator is served."""
+        self.gate.missing[name] = why
+        log.error(
+            "only the operator is served: the plugin %s decides who may do what, or may do so, and"
+            " is not running: %s. To serve everybody, put that right and start the server again,"
+            " or say in the settings that it shall not decide: --plugins-off %s",
+            name, why.rstrip("."), name,
+        )
 
     @property
     def problems(self) -> list[Problem]:
@@ -161,7 +173,14 @@ class PluginManager:
             )
             for name, one in self.loaded.items()
         ]
-        off = [Listed(one.name, "off", one.where, "switched off") for one in self.loader.off]
+        missing = "switched off, and nobody but the operator is served: it decides who may do what"
+        off = [
+            Listed(
+                one.name, "off", one.where,
+                missing if one.name in self.gate.missing else "switched off",
+            )
+            for one in self.loader.off
+        ]
         wrong = [
             Listed(one.name, "problem", one.where, one.sentence) for one in self.loader.problems
         ]
@@ -236,6 +255,8 @@ class PluginManager:
             try:
                 taken[name] = await self.loader.migrate(one)
             except Unusable as error:
+                if self.decides(name):
+                    self._miss(name, f"it can't be used: {error}")
                 self.loaded = {key: kept for key, kept in self.loaded.items() if key != name}
                 self.loader.give_up(one, str(error))
                 self.connect()

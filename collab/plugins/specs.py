@@ -235,7 +235,8 @@ class Hooks:
           a token and visitors from this very machine may, unless a plugin says who they are.
         - Failure: logged and counted, and refused, save that scripts with a token of the
           settings may then ``administer``: they can switch it off. Asked also while the plugin
-          is left alone.
+          is left alone. When the plugin can't be loaded at the server's start, only the
+          operator is served (plugins.md says when that is).
         """
 
     @_hook("asked")

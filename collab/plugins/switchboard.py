@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from collab.plugins.discovery import Found, Problem, Unusable
+from collab.plugins.discovery import Found, Unusable
 from collab.plugins.loading import Loaded
 from collab.plugins.manager import PluginManager
 from collab.plugins.settings import WrongSettings
@@ -53,14 +53,19 @@ class Switchboard:
         async with self._changing(name):
             manager = self._manager
             loaded = manager.loaded.get(name)
+            missing = name in manager.gate.missing
+            decided = missing or manager.decides(name)
             found = self._find(name) if loaded is None else loaded.found
             manager.gate.settled(name)
             if loaded is not None:
                 await self._take_out(loaded)
-            elif any(one.name == name for one in manager.listing()):
+            elif not missing and any(one.name == name for one in manager.listing()):
                 return
+            self._forget(name)
             manager.loader.off.append(found)
             log.warning("plugin %s was switched off by hand", name)
+            if decided:
+                log.warning("plugin %s does not decide any more who may do what", name)
             self._changed()
 
     async def reload(self, name: str) -> None:
@@ -159,7 +164,7 @@ class Switchboard:
     def _give_up(self, loaded: Loaded, error: Unusable) -> None:
         name = loaded.found.name
         self._forget(name)
-        self._manager.loader.problems.append(Problem(name, loaded.found.where, str(error)))
+        self._manager.loader.problems.append(loaded.found.unusable(str(error)))
         self._changed()
 
     def _forget(self, name: str) -> None:

@@ -84,6 +84,10 @@ BAD_CLIENT = _code(
 BAD_TOKEN = _code("bad_token", "That token is not known here.", status=401, close=4401)
 BAD_ORIGIN = _code("bad_origin", "Requests from that site are not accepted here.", status=403)
 FORBIDDEN = _code("forbidden", "You may not do that.", status=403, close=4403)
+OPERATOR_ONLY = _code(
+    "operator_only", "This server serves its operator only just now.", status=503, close=1013,
+    retry=True,
+)
 READ_ONLY = _code("read_only", "You may read this document but not change it.", status=403)
 PERMISSIONS_CHANGED = _code(
     "permissions_changed", "What you may do here has changed: the connection is made anew.",

@@ -95,6 +95,13 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     plugins_off: Annotated[
         tuple[str, ...], Meta(description="Names of plugins that are not loaded.")
     ] = ()
+    safe_mode: Annotated[
+        bool,
+        Meta(
+            description="Load no plugins but those that --only names; while one that decides who"
+            " may do what is left out, only the operator is served."
+        ),
+    ] = False
     plugins: Annotated[
         dict[str, dict[str, Any]], Meta(description="Settings of plugins, a table for each.")
     ] = field(default_factory=dict)

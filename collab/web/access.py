@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from collab.plugins.access import Action
 from collab.protocol import errors
@@ -25,11 +26,32 @@ _HERE = ("localhost", "127.0.0.1", "[::1]")
 async def require(
     request: web.Request, action: Action, document: DocumentRecord | None = None
 ) -> User:
-    """Who sends the request, if they may do that. Raises `CollabError` FORBIDDEN."""
+    """Who sends the request, if they may do that.
+
+    Raises `CollabError` FORBIDDEN, and OPERATOR_ONLY while a plugin that decides does not run.
+    """
     user = await identify(request)
     if not await _allows(request, user, action, document):
         raise CollabError(errors.FORBIDDEN)
     return user
+
+
+def operator_only(base: str) -> Middleware:
+    """While a plugin that decides does not run, only the operator gets in, whatever they want.
+
+    ``base`` is the application's path. Static files and the probes are for everybody.
+    """
+    probes = (f"{base}/livez", f"{base}/readyz")
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.app[PLUGINS].gate.missing:
+            static = isinstance(request.match_info.route.resource, web.StaticResource)
+            if not static and request.path not in probes:
+                await require(request, "administer")
+        return await handler(request)
+
+    return check
 
 
 async def admit(request: web.Request, action: Action, id: str | None) -> User:
@@ -48,10 +70,13 @@ async def admit(request: web.Request, action: Action, id: str | None) -> User:
 async def permissions(request: web.Request, document: DocumentRecord) -> frozenset[str]:
     """What a session may do: ``read`` and perhaps ``write``.
 
-    Raises `CollabError` FORBIDDEN when it may not even read.
+    Raises `CollabError` FORBIDDEN when it may not even read, OPERATOR_ONLY as `require` does.
     """
     user = await identify(request)
     plugins = request.app[PLUGINS]
+    if plugins.gate.missing:
+        await require(request, "administer")
+        return frozenset({"read", "write"})
     allowed = await plugins.gate.permissions(user, plugins.house.document(document))
     if "read" not in allowed:
         raise CollabError(errors.FORBIDDEN)
@@ -81,6 +106,10 @@ async def _allows(
     request: web.Request, user: User, action: Action, document: DocumentRecord | None
 ) -> bool:
     plugins = request.app[PLUGINS]
+    if plugins.gate.missing:
+        if not _is_operator(request):
+            plugins.gate.check_complete()
+        return True
     otherwise = action != "administer" or _is_operator(request)
     if not plugins.gate.guards:
         return otherwise

@@ -36,7 +36,7 @@ from collab.web import (
     proxies,
     socket,
 )
-from collab.web.access import admit, recognize
+from collab.web.access import admit, operator_only, recognize
 from collab.web.bodies import json_response, read_json
 from collab.web.clients import CLIENTS, Clients
 from collab.web.failures import tell_failures
@@ -73,6 +73,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
             paths.check_path,
             bodies.account,
             _check_origin(settings),
+            operator_only(base),
         ],
         # For handlers that read a body themselves; ours go through `bodies`.
         client_max_size=bodies.SMALL_BODY,

@@ -62,10 +62,11 @@ def _answer(
     accepts_page = "text/html" in request.headers.get("Accept", "")
     if accepts_page and "/api/" not in request.path:
         context = {"status": status, "title": error.code.sentence, "sentence": error.sentence}
-        return render(request, "error.html", context, status)
-    response = web.Response(
-        body=msgspec.json.encode(error.json()), status=status, content_type="application/json"
-    )
+        response = render(request, "error.html", context, status)
+    else:
+        response = web.Response(
+            body=msgspec.json.encode(error.json()), status=status, content_type="application/json"
+        )
     wait = error.details.get("retry_after")
     if wait is not None:
         response.headers["Retry-After"] = str(math.ceil(wait))

@@ -139,9 +139,9 @@ def test_rows_come_back_on_a_data_directory_that_never_had_the_table(collab: She
         {"kind": "row", "values": ["red", {"bytes": "AP8="}]},
     ]
     Path("notes.collab").write_bytes(sealed([*LINES, *rows]))
-    assert collab("import", "notes.collab", "--plugins-off", "tags") == Exit.FAILED
-    assert "tags_tag of the plugin tags, which is not there" in collab.err
     where = ["--plugins-dir", "plugins"]
+    assert collab("import", "notes.collab", *where, "--plugins-off", "tags") == Exit.FAILED
+    assert "tags_tag of the plugin tags, which is not there" in collab.err
     assert collab.ok("import", "notes.collab", *where) == "notes  Notes\n"
     found = read(collab.ok("export", "notes", "--format", "backup").encode()).belongings
     (table,) = found.tables

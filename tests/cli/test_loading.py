@@ -287,4 +287,5 @@ def test_every_setting_is_described_and_can_be_given_on_the_command_line() -> No
         assert option.allowed
         if option.flag is not None:
             # A flag that is not there would end the test with SystemExit.
-            assert flags(option.flag, "x")[option.path[0]]
+            value = () if option.is_switch else ("x",)
+            assert flags(option.flag, *value)[option.path[0]]

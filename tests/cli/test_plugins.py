@@ -215,7 +215,7 @@ def test_safe_mode_loads_what_is_named_and_nothing_else(
 
     monkeypatch.setattr("collab.cli.serve.serve", serve)
     assert main(["serve", *words]) == 0
-    assert seen[0].plugins_on == on
+    assert seen[0].plugins_on == on and seen[0].safe_mode is bool(words)
     assert _load(make_parser().parse_args(["serve"])).settings.plugins_on == ("*",)
 
 

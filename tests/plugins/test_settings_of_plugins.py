@@ -69,7 +69,7 @@ def test_a_plugin_without_settings_takes_none(tmp_path: Path) -> None:
 
 
 def test_settings_for_a_plugin_that_is_not_there_stop_the_start(tmp_path: Path) -> None:
-    with pytest.raises(WrongSettings, match=r"settings for a plugin 'presense'.*presence"):
+    with pytest.raises(WrongSettings, match=r"plugins\.presense .*perhaps presence"):
         make_manager(tmp_path, plugins={"presense": {}})
 
 
