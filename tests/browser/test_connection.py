@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 
 import pytest
 from playwright.async_api import Error
 
+from collab.storage.place import DATABASE_FILE
 from tests.browser.people import House
 
 pytestmark = pytest.mark.browser
@@ -204,3 +206,39 @@ async def test_a_deleted_document_leaves_a_rescue_copy(house: House) -> None:
     await banner.get_by_role("button", name="Discard").click()
     await banner.get_by_role("button", name="Discard for good").click()
     await banner.wait_for(state="detached")
+
+
+async def test_an_older_copy_of_the_database_is_put_back(house: House) -> None:
+    """What the person had is kept as they had it, and they can write on."""
+    document = await house.document("Text: ")
+    ada = await house.person()
+    await ada.open(document)
+    for person in house.people:
+        person.network_faults_expected = True
+    await house.server.stop()
+    await ada.status("offline")
+    folder = house.server.data_dir
+    shutil.copy(folder / DATABASE_FILE, folder / "older")
+    await house.server.start()
+    await ada.saved()
+    await ada.put_caret(6)
+    await ada.type("saved")
+    await ada.saved()
+    house.unplug()
+    await ada.status("offline")
+    await ada.type(", unsent")
+    await house.server.stop()
+    for file in folder.glob(f"{DATABASE_FILE}*"):
+        file.unlink()
+    shutil.copy(folder / "older", folder / DATABASE_FILE)
+    await house.server.start()
+    house.plug_in()
+    banner = ada.page.locator(".banner[data-rescue]")
+    await banner.wait_for()
+    assert "older copy of this document" in await banner.inner_text()
+    assert await banner.locator("pre").text_content() == "Text: saved, unsent"
+    await ada.screenshot("older")
+    await ada.sees("Text: ")
+    await ada.put_caret(6)
+    await ada.type("written again")
+    assert await house.everybody_sees_the_same(document) == "Text: written again"
