@@ -23,9 +23,6 @@ from collab.protocol.messages import User
 from .commands import Later, Question, answer
 from .mentions import MARK, Mention, below, find
 
-AT_ONCE = 10
-"""Questions that are answered in one edit."""
-
 MOST = 1000
 """Reminders that are kept."""
 
@@ -126,7 +123,7 @@ class Bot(Plugin):
         revision, text = document.revision, document.text
         delta, at = Delta(), 0
         kept: list[str] = []
-        for mention in find(text, self.settings.name)[:AT_ONCE]:
+        for mention in find(text, self.settings.name):
             said = answer(mention.command, self.question(mention, document))
             if isinstance(said, Later):
                 kept.append(secrets.token_urlsafe(9))
@@ -158,7 +155,7 @@ class Bot(Plugin):
         if (topic, sender) != ("chat.posted", "chat") or document is None:
             return
         said = msgspec.convert(data, Said)
-        asked = find(said.text + "\n", self.settings.name)[:AT_ONCE]
+        asked = find(said.text + "\n", self.settings.name)
         if not asked or said.author.id.startswith(OUR_KIND):
             return
         async with self.server.document(document.id) as open_document:

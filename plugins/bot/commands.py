@@ -12,6 +12,8 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 LONGEST = timedelta(days=366)
 
+_AFTER = re.compile(r"([0-9]{1,6}) ?([smhd])(?=\s)")
+
 
 class Misunderstood(ValueError):
     """Raised with what to say instead."""
@@ -64,14 +66,15 @@ def who(question: Question) -> str:
 
 def remind(question: Question) -> Later:
     """with a time such as 30s, 10m, 2h or 1d and a text: I say it again then"""
-    match = re.fullmatch(r"([0-9]{1,6})[ ]?([smhd])\s+(.+)", question.argument)
-    if match is None:
+    match = _AFTER.match(question.argument)
+    text = question.argument[match.end() :].strip() if match else ""
+    if match is None or not text:
         raise Misunderstood("Ask me like this: remind 10m drink some water")
     after = timedelta(seconds=int(match[1]) * UNITS[match[2]])
     if after > LONGEST:
         raise Misunderstood("A year is as far as I can think ahead.")
     due = question.now + after
-    return Later(f"I will say it on {due:%Y-%m-%d at %H:%M} UTC.", due, match[3])
+    return Later(f"I will say it on {due:%Y-%m-%d at %H:%M} UTC.", due, text)
 
 
 COMMANDS: dict[str, Callable[[Question], str | Later]] = {

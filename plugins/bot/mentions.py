@@ -9,6 +9,12 @@ MARK = "→ "
 """What a line of the bot's begins with. A question with such a line below it is answered."""
 
 
+AT_ONCE = 10
+"""Questions that are answered in one edit."""
+
+_ASKED = re.compile(r"[ \t]+(\w+)")
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
     """A finished line that asks the bot something."""
@@ -21,22 +27,30 @@ class Mention:
 
 
 def find(text: str, name: str) -> list[Mention]:
-    """The lines ``@NAME COMMAND …`` that are finished and not answered yet.
+    """The lines ``@NAME COMMAND …`` that are finished and not answered yet: the first few.
 
-    A line is finished when there is one after it: nobody is interrupted while typing.
+    A line is finished when there is one after it: nobody is interrupted while typing. Takes
+    time in proportion to the text, whatever it holds.
     """
-    asked = re.compile(
-        rf"^@{re.escape(name)}[ \t]+(\w+)[ \t]*(.*)\n(?!{re.escape(MARK)})", re.MULTILINE
-    )
-    return [
-        Mention(
-            match[1].lower(),
-            match[2].strip(),
-            units(text[: match.start()]),
-            units(text[: match.end()]),
-        )
-        for match in asked.finditer(text)
-    ]
+    found: list[Mention] = []
+    counted, position = 0, 0
+    """How far units were counted, in characters and in units."""
+    at = text.find(f"@{name}")
+    while at >= 0 and len(found) < AT_ONCE:
+        asked = _ASKED.match(text, at + 1 + len(name))
+        end = at + 1
+        if asked and (at == 0 or text[at - 1] == "\n"):
+            end = text.find("\n", asked.end()) + 1
+            if not end:
+                break
+            if not text.startswith(MARK, end):
+                start = position + units(text[counted:at])
+                position = start + units(text[at:end])
+                counted = end
+                argument = text[asked.end() : end].strip()
+                found.append(Mention(asked[1].lower(), argument, start, position))
+        at = text.find(f"@{name}", end)
+    return found
 
 
 def below(text: str, position: int) -> tuple[int, str]:

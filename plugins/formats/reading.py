@@ -57,13 +57,25 @@ class _Reader(HTMLParser):
         """The document so far, neighbours of one style joined."""
         self._end_line()
         joined: list[dict[str, Any]] = []
+        texts: list[str] = []
+        """Of neighbours so far, which become one op."""
+        style: dict[str, Any] | None = None
+
+        def join() -> None:
+            if texts:
+                joined.append({"insert": "".join(texts)} | ({"attributes": style} if style else {}))
+                texts.clear()
+
         for op in self._ops:
-            last = joined[-1] if joined else {}
-            texts = isinstance(op["insert"], str) and isinstance(last.get("insert"), str)
-            if texts and op.get("attributes") == last.get("attributes"):
-                joined[-1] = {**last, "insert": last["insert"] + op["insert"]}
-            else:
+            if not isinstance(op["insert"], str):
+                join()
                 joined.append(op)
+                continue
+            if op.get("attributes") != style:
+                join()
+                style = op.get("attributes")
+            texts.append(op["insert"])
+        join()
         return joined
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -101,7 +113,7 @@ class _Reader(HTMLParser):
             self._header = int(tag[1])
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _EMPTY or not any(open == tag for open, _ in self._open):
+        if tag in _EMPTY or not any(open == tag for open, _ in reversed(self._open)):
             return
         if tag in _BLOCKS:
             self._end_line()

@@ -161,8 +161,6 @@ def _whole(value: object) -> int:
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>~|]|&(?=#?\w+;))")
 _BEGINS = re.compile(r"^(\s*)(#{1,6}(?=\s|$)|[-+](?=\s|$)|(\d{1,9})([.)])(?=\s|$)|=+$|-+$|:)")
-_CLOSES = re.compile(r"(?<!\\)#(?=#*$)")
-_EDGES = re.compile(r"^(\s*)(.*?)(\s*)$", re.DOTALL)
 _MARKS = (("bold", "**"), ("italic", "*"), ("strike", "~~"))
 
 
@@ -209,14 +207,22 @@ def _block(line: Line, depth: int, numbers: dict[int, int]) -> tuple[str, str]:
         return "quote", f"> {text}".rstrip()
     level = _whole(style.get("header"))
     if 1 <= level <= 6:
-        # A row of "#" at the end would close the heading, and be left out.
-        return "header", f"{'#' * level} {_CLOSES.sub(_escaped, text)}".rstrip()
+        return "header", f"{'#' * level} {_unclosed(text)}".rstrip()
     return "text", text
 
 
 def _escaped_beginning(match: re.Match[str]) -> str:
     space, whole, number, dot = match.groups()
     return f"{space}{number}\\{dot}" if number else f"{space}\\{whole}"
+
+
+def _unclosed(heading: str) -> str:
+    """A heading's text; a row of "#" at its end would close it, and be left out."""
+    text = heading.rstrip("#")
+    marks = len(heading) - len(text)
+    if marks and text.endswith("\\"):
+        text, marks = text + "#", marks - 1
+    return text + marks * "\\#"
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -239,10 +245,10 @@ def _marked(piece: Piece) -> str:
         pad = " " if content.startswith("`") or content.endswith("`") else ""
         text = f"{ticks}{pad}{content}{pad}{ticks}"
     else:
-        found = _EDGES.match(content)
-        assert found is not None
-        before, inside, after = found.groups()
-        inside = _SPECIAL.sub(_escaped, inside)
+        begin = len(content) - len(content.lstrip())
+        end = max(begin, len(content.rstrip()))
+        before, after = content[:begin], content[end:]
+        inside = _SPECIAL.sub(_escaped, content[begin:end])
         for name, mark in _MARKS:
             if style.get(name) and inside:
                 inside = f"{mark}{inside}{mark}"

@@ -28,7 +28,7 @@ CHANGED = "changed."
 class Target(Struct, forbid_unknown_fields=True, frozen=True):
     """A receiver: where it is, what we sign with, what it wants to be told."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://[^/\s]+\S*$")]
+    url: Annotated[str, Meta(pattern=r"^https?://[^/\s]\S*$")]
     secret: Annotated[str, Meta(min_length=16)]
     events: tuple[Name, ...] = ("document_created", "document_renamed", "document_deleted",
                                 "document_changed")  # fmt: skip

@@ -4,6 +4,8 @@
 // direction: with these it could look like another one.
 const ADDRESS = /\bhttps?:\/\/[^\s<>"'`\u200e\u200f\u202a-\u202e\u2066-\u2069]+/giu;
 
+const ENDS_NO_ADDRESS = /[.,;:!?…)\]}*_~]/u;
+
 /**
  * @param {string} text
  * @param {Array<[number, number, string]>} [mentions] start, end, user id; in order
@@ -35,17 +37,21 @@ function* addresses(text) {
   }
 }
 
+const CLOSING = { ")": "(", "]": "[", "}": "{" };
+
 /** An address at the end of a sentence, or in brackets, does not contain what follows it. */
 function withoutPunctuation(address) {
+  const counts = {};
+  for (const char of address) counts[char] = (counts[char] ?? 0) + 1;
   let end = address.length;
-  for (;;) {
+  while (end && ENDS_NO_ADDRESS.test(address[end - 1])) {
     const last = address[end - 1];
-    const open = { ")": "(", "]": "[", "}": "{" }[last];
-    const body = address.slice(0, end);
-    if (!/[.,;:!?…)\]}*_~]/u.test(last)) return body;
-    if (open && body.split(open).length >= body.split(last).length) return body;
+    const open = CLOSING[last];
+    if (open && (counts[open] ?? 0) >= counts[last]) break;
+    counts[last] -= 1;
     end -= 1;
   }
+  return address.slice(0, end);
 }
 
 /** The address as a browser reads it, when it leads to the web and nowhere else. */

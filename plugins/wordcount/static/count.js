@@ -6,12 +6,24 @@ const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}
 /** What may be more than one code unit for one character, with what it may be joined to. */
 const COMPOSED = /[^]?[^\x00-\u02ff]+/g;
 
+/** Code units that are segmented at once: browsers take quadratic time for a long text. */
+const AT_ONCE = 1000;
+
 const segmenters = {};
 
-/** The parts of a text as Unicode has them; made once, because making one is slow. */
-function segment(granularity, text) {
-  segmenters[granularity] ??= new Intl.Segmenter(undefined, { granularity });
-  return segmenters[granularity].segment(text);
+/** The parts of a text as Unicode has them. */
+function* segments(granularity, text) {
+  segmenters[granularity] ??= new Intl.Segmenter(undefined, { granularity }); // making one is slow
+  for (let at = 0; at < text.length; ) {
+    const piece = text.slice(at, at + AT_ONCE);
+    const whole = at + piece.length === text.length;
+    const found = [...segmenters[granularity].segment(piece)];
+    // The last part may go on in the next piece.
+    if (!whole && found.length > 1) found.pop();
+    yield* found;
+    const last = found.at(-1);
+    at += last.index + last.segment.length;
+  }
 }
 
 /**
@@ -25,7 +37,7 @@ export function words(text) {
       if (/[\p{L}\p{N}]/u.test(part)) count++;
       continue;
     }
-    for (const { isWordLike } of segment("word", part)) if (isWordLike) count++;
+    for (const { isWordLike } of segments("word", part)) if (isWordLike) count++;
   }
   return count;
 }
@@ -35,7 +47,7 @@ export function characters(text) {
   let count = text.length;
   for (const [part] of text.matchAll(COMPOSED)) {
     count -= part.length;
-    for (const _ of segment("grapheme", part)) count++;
+    for (const _ of segments("grapheme", part)) count++;
   }
   return count;
 }
