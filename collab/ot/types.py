@@ -12,6 +12,7 @@ from collab.ot.errors import InvalidOperation
 from collab.ot.richtext import RichContent
 from collab.ot.text import TextContent
 from collab.ot.units import refuse_nul
+from collab.ot.validation import refuse_inherited_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +104,18 @@ def _admit_text(delta: Delta) -> None:
 
 
 def _admit_rich_text(delta: Delta) -> None:
-    for part in delta.parts:
+    for index, part in enumerate(delta.parts):
         content = part[0] if type(part) is tuple else part
+        if type(part) is tuple and part[1] is not None:
+            refuse_inherited_names(part[1], f"Element {index}")
         if type(content) is str:
             refuse_nul(content)
-        elif type(content) is dict and len(content) != 1:
-            raise InvalidOperation(
-                f"An embed has exactly one key, which names its type; not {len(content)}."
-            )
+        elif type(content) is dict:
+            if len(content) != 1:
+                raise InvalidOperation(
+                    f"An embed has exactly one key, which names its type; not {len(content)}."
+                )
+            refuse_inherited_names(content, f"Element {index}")
 
 
 register(DocumentType("text", TextContent, _admit_text, "text", "Plain text"))

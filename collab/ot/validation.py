@@ -19,6 +19,25 @@ MAX_DEPTH = 32
 MAX_EXACT = 2**53 - 1
 """The largest whole number that a browser reads exactly."""
 
+INHERITED_NAMES = frozenset(
+    {
+        "__defineGetter__",
+        "__defineSetter__",
+        "__lookupGetter__",
+        "__lookupSetter__",
+        "__proto__",
+        "constructor",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "toLocaleString",
+        "toString",
+        "valueOf",
+    }
+)
+"""Names that every JavaScript object has without being given them. Browsers would lose an
+attribute or an embed of such a name, or take it to be there where it is not."""
+
 _KINDS = ("insert", "retain", "delete")
 
 
@@ -129,6 +148,21 @@ def check_attributes(attributes: object, where: str) -> Attributes | None:
     if not isinstance(attributes, dict):
         raise InvalidOperation(f"{where}: attributes are an object, not {_described(attributes)}.")
     return check_object(attributes, where)
+
+
+def refuse_inherited_names(value: object, where: str) -> None:
+    """Raise InvalidOperation when an embed or attributes hold one of `INHERITED_NAMES`.
+
+    For what comes in: a document may hold one from before they were refused, and is still read.
+    """
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in INHERITED_NAMES:
+                raise InvalidOperation(f"{where}: {key} is no name for an attribute or an embed.")
+            refuse_inherited_names(item, where)
+    elif isinstance(value, list):
+        for item in value:
+            refuse_inherited_names(item, where)
 
 
 def check_object(value: dict[Any, Any], where: str) -> dict[str, Any]:

@@ -28,3 +28,14 @@ def test_a_type_is_there_as_long_as_somebody_has_it() -> None:
     unregister("poem")
     assert content_like("poem") == "" and poem not in document_types()
     unregister("poem")
+
+
+def test_names_that_browsers_lose_are_refused_and_still_read() -> None:
+    """A document may hold one from before they were refused: it is opened as it is."""
+    kind = document_type("richtext")
+    old = Delta([{"insert": "x", "attributes": {"__proto__": 1}}, {"insert": {"valueOf": 1}}])
+    assert kind.content(old).delta() == old
+    with pytest.raises(InvalidOperation, match="Element 0: __proto__ is no name"):
+        kind.validate(old)
+    with pytest.raises(InvalidOperation, match="Element 1: toString is no name"):
+        kind.validate(Delta([{"retain": 1}, {"retain": 1, "attributes": {"toString": None}}]))

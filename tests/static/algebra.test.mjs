@@ -198,3 +198,18 @@ test("positions follow later operations, and only the owner's inserts push", () 
   assert.equal(positions.latest(11, 0), null);
   assert.equal(positions.latest(2001, 1), 11);
 });
+
+test("names that every object has are refused as attributes and embeds, at any depth", () => {
+  for (const name of ["__proto__", "constructor", "toString"]) {
+    const object = JSON.parse(`{"${name}": true}`);
+    for (const part of [
+      { insert: "x", attributes: object },
+      { retain: 1, attributes: { deep: [object] } },
+      { insert: object },
+      { insert: { box: object } },
+    ]) {
+      assert.throws(() => validate([part]), InvalidOperation, `${name} in ${JSON.stringify(part)}`);
+    }
+  }
+  validate([{ insert: "x", attributes: { proto: { prototype: true } } }]);
+});

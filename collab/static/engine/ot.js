@@ -65,6 +65,7 @@ export function validate(value, type = "richtext") {
     if ("attributes" in part) {
       if (!isObject(attributes)) throw wrong("has attributes that are not an object");
       if (kind === "delete") throw wrong("deletes, and can't have attributes");
+      refuseInheritedNames(attributes, wrong);
       if (type === "text" && Object.keys(attributes).length) {
         throw wrong("has attributes, which plain text doesn't");
       }
@@ -90,6 +91,19 @@ function checkInsert(insert, type, wrong) {
     if (!isWellFormed(insert)) throw wrong("inserts half a character (a lone surrogate) or U+0000");
   } else if (type === "text" || !isObject(insert) || Object.keys(insert).length !== 1) {
     throw wrong(type === "text" ? "inserts no text" : "inserts neither text nor one embed");
+  } else {
+    refuseInheritedNames(insert, wrong);
+  }
+}
+
+/** Every object has such a name without being given it, so attributes and embeds may not. */
+function refuseInheritedNames(value, wrong) {
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, inner] of Object.entries(value)) {
+    if (!Array.isArray(value) && name in Object.prototype) {
+      throw wrong(`has an attribute or an embed called ${name}, which is no name for one`);
+    }
+    refuseInheritedNames(inner, wrong);
   }
 }
 
