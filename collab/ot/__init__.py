@@ -10,6 +10,7 @@ from collab.ot.content import Content
 from collab.ot.delta import Delta
 from collab.ot.errors import ForgottenRevision, InvalidOperation, OutOfOrder, UnknownRevision
 from collab.ot.order import precedes
+from collab.ot.text_edit import text_edit
 from collab.ot.types import (
     DocumentType,
     content_like,
@@ -36,6 +37,7 @@ __all__ = [
     "document_types",
     "precedes",
     "register",
+    "text_edit",
     "to_text",
     "to_units",
 ]

@@ -18,7 +18,7 @@ from collab.plugins.offers import Contribution, NewDocument
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
-from collab.rooms.new import DOCUMENT_ID, new_document
+from collab.rooms.new import DOCUMENT_ID, new_document, new_names
 from collab.storage.port import DocumentRecord
 
 Ask = Callable[[str], Sequence[Implementation]]
@@ -175,7 +175,9 @@ class Gate:
                 continue
             try:
                 content = found.content.ops if isinstance(found.content, Delta) else found.content
-                return new_document(found.title, found.type, content, self._limit, id=id)
+                return new_document(
+                    found.title, found.type, content, self._limit, names=new_names(id)
+                )
             except HARMLESS as error:
                 one.guard.failed("find_document", error)
         return None

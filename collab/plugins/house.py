@@ -14,12 +14,12 @@ from collab.plugins.exchange import Exchange, content_of
 from collab.plugins.frozen import FrozenRoom
 from collab.plugins.gate import Gate
 from collab.plugins.positions import Track
-from collab.plugins.state import State
+from collab.plugins.state import kept
 from collab.plugins.wiring import Wiring
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
-from collab.rooms.new import first_content, new_document
-from collab.storage.port import DocumentRecord, Store, StoredOperation
+from collab.rooms.new import Names, first_content, new_document
+from collab.storage.port import DocumentRecord, Kept, Store, StoredOperation
 
 
 class House:
@@ -61,14 +61,24 @@ class House:
         page = await self._store().documents(search=search, limit=limit, cursor=cursor)
         return [self.document(record) for record in page.documents], page.next
 
-    async def make_document(self, title: str, type: str, content: Any) -> Document:
+    async def make_document(
+        self,
+        title: str,
+        type: str,
+        content: Any,
+        *,
+        names: Names | None = None,
+        state: Sequence[Kept] = (),
+    ) -> Document:
         """Make a document; without ``content`` (None), with what plugins have it begin with.
 
-        Raises `CollabError` that says what is wrong with it.
+        ``state`` is what plugins keep for it from its beginning. Raises `CollabError` that says
+        what is wrong with it, and `Conflict` if there is one of these ``names``.
         """
         limit = self._limit
         given = content.ops if isinstance(content, Delta) else content
-        record, delta = new_document(title, type, "" if given is None else given, limit)
+        begins = "" if given is None else given
+        record, delta = new_document(title, type, begins, limit, names=names)
 
         def check(answer: str | Delta) -> Delta:
             ops = answer.ops if isinstance(answer, Delta) else answer
@@ -77,25 +87,34 @@ class House:
         if given is None:
             begun = await self._gate.initial_content(self.document(record), check)
             delta = delta if begun is None else begun
-        await self._store().create(record, msgspec.json.encode(delta.ops))
+        await self._store().create(record, msgspec.json.encode(delta.ops), state)
         self._wiring.tell("document_created", self.document(record))
         return self.document(record)
 
     async def import_file(
-        self, format: str, data: bytes, filename: str, title: str | None = None
+        self,
+        format: str,
+        data: bytes,
+        filename: str,
+        title: str | None = None,
+        *,
+        names: Names | None = None,
     ) -> Document:
-        """Make a document of a file in a format that a plugin reads. Raises `CollabError`."""
+        """Make a document of a file in a format that a plugin reads.
+
+        Raises `CollabError`, and `Conflict` as `make_document` does; there is no document then.
+        """
         plugin, imported, own = await self._exchange.read(format, data, filename)
-        document = await self.make_document(title or own, imported.type, content_of(imported))
-        state = State(plugin, self._store())
-        for key, value in imported.state.items():
-            try:
-                await state.set(key, value, document=document)
-            except (TypeError, ValueError) as error:
-                raise CollabError(
-                    errors.INTERNAL, f"The plugin {plugin} could not keep what belongs to it."
-                ) from error
-        return document
+        try:
+            state = kept(plugin, imported.state)
+        except (TypeError, ValueError) as error:
+            raise CollabError(
+                errors.INTERNAL,
+                f"The plugin {plugin} can't keep what it has read beside the text: {error}",
+            ) from error
+        return await self.make_document(
+            title or own, imported.type, content_of(imported), names=names, state=state
+        )
 
     async def document_at(self, id: str, revision: int | None = None) -> Document:
         """A document as it was at a revision (default: as it is saved), for reading only.

@@ -61,10 +61,7 @@ class State:
         ``operation``, ``author`` and ``revision`` are as for `Document.apply`, and so is what
         this returns and raises. A value of None removes its key.
         """
-        keep = [
-            Kept(self._plugin, key, None if value is None else _encoded(key, value))
-            for key, value in values.items()
-        ]
+        keep = kept(self._plugin, values)
         return await document.apply(operation, author=author, revision=revision, keep=keep)
 
     async def delete(self, key: str, *, document: Document | str | None = None) -> None:
@@ -82,6 +79,14 @@ class State:
         if self._store is None:
             raise LookupError("There is no store yet: it is there from server_started on.")
         return self._store
+
+
+def kept(plugin: str, values: Mapping[str, Any]) -> list[Kept]:
+    """Values as the store takes them; one of None removes its key. Raises ValueError, TypeError."""
+    return [
+        Kept(plugin, key, None if value is None else _encoded(key, value))
+        for key, value in values.items()
+    ]
 
 
 def _encoded(key: str, value: Any) -> bytes:

@@ -97,6 +97,19 @@ SUPERSEDED = _code(
     "superseded", "The same client connected again, which ended this connection.", close=4409
 )
 
+# Requests that mean another state than there is, or that came before.
+PRECONDITION_FAILED = _code(
+    "precondition_failed",
+    "That has changed since you read it: read it again, and make your change to what is there now.",
+    status=412,
+)
+
+KEY_REUSED = _code(
+    "key_reused",
+    "That Idempotency-Key came with another request before: give each request a key of its own.",
+    status=422,
+)
+
 # Things that are not there.
 NOT_FOUND = _code("not_found", "There is nothing here.", status=404, close=4404)
 NO_DOCUMENT = _code("no_document", "There is no such document.", status=404, close=4404)

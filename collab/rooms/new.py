@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 import unicodedata
-from typing import Any
+from typing import Any, NamedTuple
 
 from collab.ot import Delta, InvalidOperation, document_type
 from collab.protocol import errors
@@ -24,21 +24,34 @@ _UNSEEN = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the text around them the other way."""
 
 
+class Names(NamedTuple):
+    """What a document is known by."""
+
+    id: str
+    epoch: str
+
+
+def new_names(id: str | None = None) -> Names:
+    """Names that nothing had before; a document that comes from elsewhere may have its ``id``."""
+    return Names(id or new_id(), new_epoch())
+
+
 def new_document(
-    title: str, type: str, content: Any, limit: int, *, id: str | None = None
+    title: str, type: str, content: Any, limit: int, *, names: Names | None = None
 ) -> tuple[DocumentRecord, Delta]:
     """A document that is in no store yet, and its first content.
 
     ``content`` is text or a delta of inserts; ``limit`` bounds it, in UTF-16 code units.
-    ``id`` is a new one by default. Raises `CollabError` that says what is wrong.
+    ``names`` are new ones by default. Raises `CollabError` that says what is wrong.
     """
     delta = first_content(type, content, limit)
     now = round(time.time(), 3)
+    names = names or new_names()
     record = DocumentRecord(
-        id=id or new_id(),
+        id=names.id,
         title=clean_title(title),
         type=type,
-        epoch=new_epoch(),
+        epoch=names.epoch,
         revision=0,
         created=now,
         updated=now,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from collab.ot import Content, Delta, DocumentType, InvalidOperation, document_type
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
-from collab.rooms.new import DOCUMENT_ID, clean_title, new_epoch, new_id
+from collab.rooms.new import DOCUMENT_ID, Names, clean_title, new_id, new_names
 from collab.rooms.snapshots import EVERY, SHARE
 from collab.storage.backup import Backup, BadBackup, bad_line, line_of, read
 from collab.storage.port import Conflict, DocumentRecord, Snapshot, Store, StoredOperation, Unfit
@@ -33,27 +33,37 @@ async def restore(
     *,
     title: str | None = None,
     without: Collection[str] = (),
+    names: Names | None = None,
 ) -> Restored:
     """Make a document of a file that holds one whole (see `collab.storage.backup`).
 
     It keeps its id if no document has that now, and gets another epoch in any case. ``limit``
     bounds each of its revisions, in UTF-16 code units; ``title`` replaces its own; what the
-    plugins ``without`` have in tables of their own is left out. Raises `CollabError` that says
-    what is wrong with the file; nothing is written then.
+    plugins ``without`` have in tables of their own is left out. Of ``names`` it gets the epoch,
+    and the id if its own is taken; a document that was restored with the same ones before is
+    given back as it is. Raises `CollabError` that says what is wrong with the file; nothing is
+    written then.
     """
+    names = names or new_names()
     try:
         backup, snapshots = await asyncio.to_thread(_checked, data, limit)
         found = backup.belongings.document
-        record = replace(found, title=clean_title(title or found.title), epoch=new_epoch())
-        if await store.document(record.id) is not None:
-            record = replace(record, id=new_id())
+        record = replace(found, title=clean_title(title or found.title), epoch=names.epoch)
         tables = [one for one in backup.belongings.tables if one.plugin not in without]
         while True:
+            there = await store.document(record.id)
+            if there is not None and there.epoch == names.epoch:
+                return Restored(there, found.id)
+            if there is not None:
+                record = replace(record, id=names.id if record.id == found.id else new_id())
+                continue
             belongings = replace(backup.belongings, document=record, tables=tables)
             try:
                 await store.restore(belongings, backup.operations, snapshots)
-            except Conflict:  # somebody was faster
-                record = replace(record, id=new_id())
+            except Conflict:
+                # Somebody was faster, and may not be done yet: there is no such document then.
+                if await store.document(record.id) is None:
+                    record = replace(record, id=new_id())
             else:
                 return Restored(record, found.id)
     except (BadBackup, Unfit) as error:

@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import UpdateBase
 
-from collab.storage.port import Append, Author, StorageError, Violation
+from collab.storage.port import Append, Author, Kept, StorageError, Violation
 from collab.storage.runs import EngineRuns, Runs
 from collab.storage.tables import (
     authors,
@@ -200,25 +200,25 @@ class Database:
 
     def further_steps(self, append: Append) -> list[Step]:
         """The statements for what is noted of the authors, and what plugins keep."""
-        kept = [
-            {
-                "document": append.document,
-                "plugin": one.plugin,
-                "key": one.key,
-                "value": one.value,
-            }
-            for one in append.state
-            if one.value is not None
-        ]
-        removed = [
-            {"of": append.document, "owner": one.plugin, "this": one.key}
-            for one in append.state
-            if one.value is None
-        ]
         steps = []
         if append.authors:
             noted = author_rows(append.document, append.authors)
             steps.append(Step(self.upsert(authors, keep=("since",)), noted))
+        return steps + self.state_steps(append.document, append.state)
+
+    def state_steps(self, document: str, state: Sequence[Kept]) -> list[Step]:
+        """The statements for what plugins keep for a document."""
+        kept = [
+            {"document": document, "plugin": one.plugin, "key": one.key, "value": one.value}
+            for one in state
+            if one.value is not None
+        ]
+        removed = [
+            {"of": document, "owner": one.plugin, "this": one.key}
+            for one in state
+            if one.value is None
+        ]
+        steps = []
         if kept:
             steps.append(Step(self.upsert(plugin_document_state), kept))
         if removed:

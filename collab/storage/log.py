@@ -16,6 +16,7 @@ from collab.storage.port import (
     Belongings,
     Conflict,
     DocumentRecord,
+    Kept,
     Loaded,
     Page,
     Snapshot,
@@ -53,14 +54,16 @@ class DatabaseStore:
         """Remove what a server that ended left half done; for whoever opens the store."""
         await remove_unfinished(self._database)
 
-    async def create(self, document: DocumentRecord, content: bytes) -> None:
+    async def create(
+        self, document: DocumentRecord, content: bytes, state: Sequence[Kept] = ()
+    ) -> None:
         encoding, kept = await pack(content)
         row = statements.new_row(document)
         first = {"document": document.id, "revision": 0, "encoding": encoding, "content": kept}
+        steps = [Step(statements.CREATE, [row]), Step(self._upsert_snapshot, [first])]
+        steps += self._database.state_steps(document.id, state)
         try:
-            await self._database.commit(
-                [Step(statements.CREATE, [row]), Step(self._upsert_snapshot, [first])]
-            )
+            await self._database.commit(steps)
         except Violation:
             raise _taken(document.id) from None
 

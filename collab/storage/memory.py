@@ -61,11 +61,14 @@ class MemoryStore:
     async def prove(self) -> None:
         """Memory always takes it."""
 
-    async def create(self, document: DocumentRecord, content: bytes) -> None:
+    async def create(
+        self, document: DocumentRecord, content: bytes, state: Sequence[Kept] = ()
+    ) -> None:
         if document.id in self._documents:
             raise Conflict(document.id, f"There is a document {document.id} already.")
         record = replace(document, revision=0)
-        self._documents[document.id] = _Kept(record, {0: content}, [], {}, {}, {})
+        values = {(one.plugin, one.key): one.value for one in state if one.value is not None}
+        self._documents[document.id] = _Kept(record, {0: content}, [], {}, {}, values)
         await self._runs.created(record)
 
     async def document(self, id: str) -> DocumentRecord | None:

@@ -222,8 +222,12 @@ class Store(Protocol):
         Raises `StorageError` with a sentence when an edit could not be saved now.
         """
 
-    async def create(self, document: DocumentRecord, content: bytes) -> None:
+    async def create(
+        self, document: DocumentRecord, content: bytes, state: Sequence[Kept] = ()
+    ) -> None:
         """Make a document whose revision 0 is ``content``. Raises `Conflict` if the id is taken.
+
+        ``state`` is what plugins keep for it: in the same transaction.
 
         Whatever ``document.revision`` says, the new document is at revision 0.
         """

@@ -11,6 +11,7 @@ from collab.storage.port import (
     Append,
     Belongings,
     DocumentRecord,
+    Kept,
     Loaded,
     Page,
     Snapshot,
@@ -111,8 +112,10 @@ class FaultyStore:
     async def prove(self) -> None:
         await self._call("prove", self.store.prove())
 
-    async def create(self, document: DocumentRecord, content: bytes) -> None:
-        await self._call("create", self.store.create(document, content))
+    async def create(
+        self, document: DocumentRecord, content: bytes, state: Sequence[Kept] = ()
+    ) -> None:
+        await self._call("create", self.store.create(document, content, state))
 
     async def document(self, id: str) -> DocumentRecord | None:
         return await self._call("document", self.store.document(id))

@@ -42,6 +42,8 @@ from collab.web.clients import CLIENTS, Clients
 from collab.web.failures import tell_failures
 from collab.web.folders import template_folders
 from collab.web.guard import GUARD, Guard
+from collab.web.headers import add_headers
+from collab.web.idempotency import IDEMPOTENCY, Idempotency
 from collab.web.identity import Identities, identify
 from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
 from collab.web.plugin_routes import PluginRoutes
@@ -84,6 +86,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     bodies.setup(app, settings.limits)
     secret = load_secret(settings.data_dir)
     app[CLIENTS] = Clients(secret)
+    app[IDEMPOTENCY] = Idempotency(secret)
     identity.setup(app, Identities(secret, settings.tokens))
     plugins = PluginManager(settings)
     app[PLUGINS] = plugins
@@ -126,6 +129,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     app.cleanup_ctx.append(storage)
     app.cleanup_ctx.append(open_rooms)
     app.on_shutdown.append(_say_goodbye)
+    app.on_response_prepare.append(add_headers)
     return app
 
 

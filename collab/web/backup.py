@@ -16,6 +16,7 @@ from collab.web.access import require
 from collab.web.bodies import json_response, read_body
 from collab.web.documents import described
 from collab.web.exchange import attachment
+from collab.web.idempotency import IDEMPOTENCY
 from collab.web.keys import PLUGINS, SETTINGS, STORE
 
 log = logging.getLogger(__name__)
@@ -70,12 +71,14 @@ async def import_file(request: web.Request) -> web.Response:
     ``original`` in the answer is the id that it had; ``id`` is another when that is taken.
     """
     await require(request, "administer")
+    data = await read_body(request)
     restored = await restore(
         request.app[STORE],
-        await read_body(request),
+        data,
         request.app[SETTINGS].limits.document_size,
         title=request.query.get("title"),
         without=request.query.getall("without", []),
+        names=await request.app[IDEMPOTENCY].names(request, lambda: data),
     )
     request.app[PLUGINS].observer.created(restored.record)
     shown = described(request, restored.record) | {"original": restored.original}

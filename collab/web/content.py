@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import msgspec
 from aiohttp import web
 
-from collab.ot import Content, Delta, InvalidOperation
+from collab.ot import Content, Delta, InvalidOperation, text_edit
 from collab.plugins.access import Action
 from collab.protocol import errors
 from collab.protocol.bodies import parse_json
@@ -22,6 +21,7 @@ from collab.web.bodies import json_response, read_body, whole_number
 from collab.web.documents import find
 from collab.web.identity import identify
 from collab.web.keys import PLUGINS, ROOMS, SETTINGS, STORE
+from collab.web.preconditions import Version, require_match
 
 PIECE = 64 * 1024
 """Characters in one piece of a streamed answer."""
@@ -38,13 +38,12 @@ async def read(request: web.Request) -> web.StreamResponse:
     media = _preferred(request)
     await _check(request, "read")
     version, content = await _content(request, wanted)
-    revision = version.revision
-    tag = f"{version.epoch}.{revision}.{media}"
+    tag = version.tag(media)
     headers = {
         "ETag": f'"{tag}"',
-        "X-Collab-Revision": str(revision),
+        "X-Collab-Revision": str(version.revision),
         "Vary": "Accept",
-        "Cache-Control": "no-cache",
+        "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
         "Content-Disposition": "inline",
     }
@@ -104,13 +103,6 @@ async def _check(request: web.Request, action: Action) -> None:
         await find(request, action)
 
 
-class Version(NamedTuple):
-    """Which content it is."""
-
-    epoch: str
-    revision: int
-
-
 async def _content(request: web.Request, wanted: int | None) -> tuple[Version, Content]:
     id = request.match_info["id"]
     room = request.app[ROOMS].find(id)
@@ -157,25 +149,35 @@ def _json(content: Content) -> Iterator[bytes]:
     yield b"".join(waiting)
 
 
-def _target(room: Room, value: object, limit: int) -> Delta:
-    """The content that somebody wants the room to have. Raises `CollabError`."""
+def _change(room: Room, content: Content, wanted: object, limit: int) -> Delta:
+    """The edit that makes ``content`` what somebody wants it to be. Raises `CollabError`.
+
+    A text says nothing of formats and embeds, so it leaves those that there are.
+    """
+    before = content.delta()
     try:
-        target = Delta().insert(value) if isinstance(value, str) else Delta(value)
-        room.type.validate(target)
-        room.type.content(target)
+        if isinstance(wanted, str):
+            change = text_edit(before, wanted)
+            room.type.validate(change)
+        else:
+            target = Delta(wanted)
+            room.type.validate(target)
+            room.type.content(target)
+            change = before.diff(target)
     except InvalidOperation as error:
         raise CollabError(errors.BAD_OPERATION, str(error)) from error
-    if target.length() > limit:
+    if content.length + change.change_length() > limit:
         raise CollabError(errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters.")
-    return target
+    return change
 
 
 async def put(request: web.Request) -> web.Response:
     """``PUT /api/documents/{id}/content?revision=``: new content, as the smallest edit, live.
 
-    The body is text/plain, or JSON: a delta of inserts or a string. With ``revision`` the edit
-    is what changed against that revision, so that what others typed since stays; without, it
-    is against the newest.
+    The body is text/plain, or JSON: a delta of inserts or a string. A text leaves formats and
+    embeds where they are. With ``revision`` the edit is what changed against that revision, so
+    that what others typed since stays; without, it is against the newest. With ``If-Match`` it
+    is refused when the content is no more what `read` gave under that ETag.
     """
     user = await identify(request)
     await _check(request, "write")
@@ -201,11 +203,10 @@ async def put(request: web.Request) -> web.Response:
     limit = request.app[SETTINGS].limits.document_size
     async with request.app[ROOMS].use(request.match_info["id"]) as room:
         version, content = await _content(request, against)
-
-        def difference() -> Delta:
-            return content.delta().diff(_target(room, new, limit))
-
-        change = await asyncio.to_thread(difference)
+        require_match(request, *version.tags())
+        change = await asyncio.to_thread(_change, room, content, new, limit)
+        if "If-Match" in request.headers and room.revision != version.revision:
+            raise CollabError(errors.PRECONDITION_FAILED)  # Somebody wrote meanwhile.
         revision = version.revision
         if change.ops:
             revision = await room.edit(change, author=user, revision=revision)

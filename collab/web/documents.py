@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -10,15 +11,16 @@ from msgspec import UNSET, Struct, UnsetType
 
 from collab.ot import DocumentType, document_types
 from collab.plugins.access import Action
-from collab.plugins.document import Document
 from collab.protocol import errors
 from collab.protocol.bodies import Line
 from collab.protocol.errors import CollabError
-from collab.rooms.new import clean_title
+from collab.rooms.new import Names, clean_title
 from collab.storage.port import DocumentRecord
 from collab.web.access import readable, require
 from collab.web.bodies import json_response, read_json, whole_number
+from collab.web.idempotency import make_once
 from collab.web.keys import PLUGINS, ROOMS, STORE
+from collab.web.preconditions import Version, require_match
 from collab.web.proxies import base_path
 
 UNTITLED = "Untitled"
@@ -95,14 +97,18 @@ async def create(request: web.Request) -> web.Response:
     """``POST /api/documents`` → 201 with id and links."""
     new = await read_json(request, NewDocument, limit=None)
     await require(request, "create")
-    return answer(
-        request, await request.app[PLUGINS].house.make_document(new.title, new.type, new.content)
-    )
+    house = request.app[PLUGINS].house
+
+    async def make(names: Names | None) -> DocumentRecord:
+        made = await house.make_document(new.title, new.type, new.content, names=names)
+        return made.record
+
+    return answer(request, await make_once(request, lambda: msgspec.json.encode(new), make))
 
 
-def answer(request: web.Request, document: Document) -> web.Response:
+def answer(request: web.Request, record: DocumentRecord) -> web.Response:
     """Tells of a document that was made."""
-    shown = described(request, document.record)
+    shown = described(request, record)
     return json_response(shown, status=201, Location=shown["links"]["self"])
 
 
@@ -150,25 +156,44 @@ async def listing(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """``GET /api/documents/{id}``"""
-    return json_response(described(request, await find(request)))
+    return _shown(request, await find(request))
+
+
+def _shown(request: web.Request, document: DocumentRecord) -> web.Response:
+    tag = _tag(document)
+    return json_response(described(request, document), ETag=f'"{tag}"')
+
+
+def _tag(document: DocumentRecord) -> str:
+    """The ETag of a document as `described` tells of it, without its quotes."""
+    told = f"{document.epoch}.{document.revision}.{document.title}"
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def _require_match(request: web.Request, document: DocumentRecord) -> None:
+    """Obey ``If-Match``: with an ETag of the document, or of its content."""
+    contents = Version(document.epoch, document.revision).tags()
+    require_match(request, _tag(document), *contents)
 
 
 async def change(request: web.Request) -> web.Response:
     """``PATCH /api/documents/{id}``: another title, told to everybody who has it open."""
     wanted = await read_json(request, Change)
     document = await find(request, "rename")
+    _require_match(request, document)
     if wanted.title is not UNSET:
         renamed = await request.app[ROOMS].rename(document.id, clean_title(wanted.title))
         if renamed is None:
             raise CollabError(errors.NO_DOCUMENT)
         document = renamed
         request.app[PLUGINS].observer.renamed(document)
-    return json_response(described(request, document))
+    return _shown(request, document)
 
 
 async def delete(request: web.Request) -> web.Response:
     """``DELETE /api/documents/{id}``: gone, with everything that belongs to it."""
     document = await find(request, "delete")
+    _require_match(request, document)
     if not await request.app[ROOMS].delete(document.id):
         raise CollabError(errors.NO_DOCUMENT)
     request.app[PLUGINS].observer.deleted(document)

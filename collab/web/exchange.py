@@ -10,9 +10,12 @@ from aiohttp import web
 
 from collab.plugins.exchange import Offer
 from collab.plugins.offers import Format
+from collab.rooms.new import Names
+from collab.storage.port import DocumentRecord
 from collab.web.access import require
 from collab.web.bodies import json_response, read_body, whole_number
 from collab.web.documents import answer, find
+from collab.web.idempotency import make_once
 from collab.web.keys import PLUGINS
 
 _UNFIT = re.compile(r'[\x00-\x1f/\\:*?"<>|]+')
@@ -61,7 +64,7 @@ async def export(request: web.Request) -> web.Response:
             "X-Content-Type-Options": "nosniff",
             # Whatever a plugin makes of what people wrote: it runs nothing, on our pages' behalf.
             "Content-Security-Policy": "sandbox; default-src 'none'",
-            "Cache-Control": "no-cache",
+            "Cache-Control": "private, no-cache",
         },
     )
 
@@ -83,7 +86,11 @@ async def import_file(request: web.Request) -> web.Response:
     plugins = request.app[PLUGINS]
     filename = request.query.get("filename", "")[:LONGEST_NAME]
     data = await read_body(request)
-    document = await plugins.house.import_file(
-        request.match_info["format"], data, filename, request.query.get("title")
-    )
-    return answer(request, document)
+
+    async def make(names: Names | None) -> DocumentRecord:
+        document = await plugins.house.import_file(
+            request.match_info["format"], data, filename, request.query.get("title"), names=names
+        )
+        return document.record
+
+    return answer(request, await make_once(request, lambda: data, make))

@@ -65,6 +65,8 @@ _USER = web.RequestKey("user", User)
 _COOKIE = web.RequestKey("cookie", str)
 _VOUCHED = web.RequestKey("vouched", bool)
 """Whether a plugin says who it is."""
+_NEW = web.RequestKey("new", bool)
+"""Whether it is a guest of whom nobody knows from before."""
 
 _decode_issued = msgspec.json.Decoder(Issued).decode
 
@@ -96,6 +98,7 @@ class Identities:
                 request[_COOKIE] = self.issue(user)
             return user
         user = User(f"guest:{secrets.token_urlsafe(12)}", random_name(), random_color())
+        request[_NEW] = True
         if _is_browser(request):
             request[_COOKIE] = self.issue(user)
         return user
@@ -223,6 +226,11 @@ def has_token(request: web.Request) -> bool:
 def is_vouched(request: web.Request) -> bool:
     """Whether a plugin said who it is, when the visitor was identified."""
     return _VOUCHED in request and request[_VOUCHED]
+
+
+def is_new(request: web.Request) -> bool:
+    """Whether a visitor who was identified has brought nothing that says who it is."""
+    return _NEW in request
 
 
 async def is_recognized(request: web.Request) -> bool:
