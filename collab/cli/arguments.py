@@ -10,6 +10,7 @@ from collab import __version__
 from collab.cli.options import OPTIONS
 
 ALL = frozenset(option.path[0] for option in OPTIONS)
+DATA = frozenset({"data_dir"})
 STORAGE = frozenset({"data_dir", "database", "durability"})
 PLUGINS = frozenset({"plugins_dir", "plugins_on", "plugins_off"})
 
@@ -32,6 +33,13 @@ def make_parser() -> ArgumentParser:
         "--only", metavar="NAME", action="append", help="load this plugin, and no others but those"
     )
     _settings(serve, ALL)
+    opening = _add(
+        commands, "open", "print a link that makes a browser the operator's of a running server"
+    )
+    opening.add_argument(
+        "--url", help="where browsers reach the server, when that is not where it listens"
+    )
+    _settings(opening, DATA)
     migrate = _add(commands, "migrate", "bring the database to this version's form")
     _settings(migrate, STORAGE | PLUGINS)
     _documents(commands)
@@ -70,7 +78,7 @@ def _plugins(commands: _Commands) -> None:
     listing = _add(plugins, "list", "which there are, switched on or not", "plugins list")
     listing.add_argument("--json", action="store_true", help="one JSON object on each line")
     _server(listing, "on a running server", "with --url, how they are doing there")
-    _settings(listing, PLUGINS, tokens=False)
+    _settings(listing, PLUGINS | DATA, tokens=False)
     show = _add(plugins, "show", "what a plugin can do and what can be set", "plugins show")
     show.add_argument("name")
     _settings(show, PLUGINS, tokens=False)
@@ -81,7 +89,12 @@ def _plugins(commands: _Commands) -> None:
     ):
         switch = _add(plugins, state, f"{what}, on a running server", f"plugins {state}")
         switch.add_argument("name")
-        _server(switch, "the running server", "who administers it has a token, or sits at it")
+        _server(
+            switch,
+            "the running server",
+            "that of the data directory, to whose user it belongs; any other with a token",
+        )
+        _settings(switch, DATA, tokens=False)
     new = _add(plugins, "new", "make a plugin that works, to change it", "plugins new")
     new.add_argument("name", help="small letters, digits and _")
     new.add_argument(

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from collab.cli.failure import Exit, Failure
 
+_LONGEST = 1000
+"""Bytes that are read of what the file says."""
+
 
 class Lock:
     """A lock that is held; its file says by whom."""
@@ -50,7 +53,7 @@ def locked(data_dir: Path, words: str, *, takes_url: bool = False) -> Iterator[L
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise Failure(f"{path} can't be locked: {error.strerror}.") from None
-            told = os.pread(descriptor, 1000, 0)
+            told = os.pread(descriptor, _LONGEST, 0)
             raise Failure(_in_use(data_dir, told, takes_url), Exit.TAKEN) from None
         lock = Lock(descriptor)
         lock.tell(words)
@@ -60,10 +63,34 @@ def locked(data_dir: Path, words: str, *, takes_url: bool = False) -> Iterator[L
         os.close(descriptor)
 
 
+def served_at(data_dir: Path) -> str | None:
+    """The address of the server that holds the data directory: a URL, or ``unix:`` and a path.
+
+    None when no server does. Raises OSError when the lock can't be read.
+    """
+    try:
+        descriptor = os.open(data_dir / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _address(os.pread(descriptor, _LONGEST, 0))
+    finally:
+        os.close(descriptor)
+    return None  # what is written there is from a server that was killed
+
+
+def _address(told: bytes) -> str | None:
+    words = told.decode(errors="replace").strip()
+    address = words.rpartition(" at ")[2]
+    return address if address != words and ":" in address else None
+
+
 def _in_use(data_dir: Path, told: bytes, takes_url: bool) -> str:
     process, _, words = told.decode(errors="replace").strip().partition(" ")
     holder = f"{words} (process {process})" if words else "another process"
-    url = words.rpartition(" at ")[2]
+    url = _address(told) or ""
     if "://" not in url:
         hint = ""
     elif takes_url:

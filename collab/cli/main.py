@@ -17,7 +17,7 @@ from collab.cli.failure import Exit, Failure
 from collab.cli.library import Library
 from collab.cli.loading import Loaded, load
 from collab.cli.offline import plugin_command
-from collab.cli.remote import RemoteLibrary
+from collab.cli.operator import given_url, print_link, running_server
 from collab.cli.show import print_settings
 
 
@@ -90,21 +90,18 @@ def _settings(arguments: Namespace) -> int:
 @contextmanager
 def _library(arguments: Namespace) -> Iterator[Library]:
     """Where the documents of a command are: on a running server, or in the database itself."""
-    url = arguments.url or os.environ.get("COLLAB_URL")
-    if not url:
+    if given_url(arguments) is None:
         if arguments.bearer:
             raise Failure("--token is for a running server: give its --url too.", Exit.USAGE)
         settings, words = _load(arguments).settings, f"collab {arguments.command}"
         with open_directly(settings, words, takes_url=True) as library:
             yield library
         return
-    for name in ("data_dir", "database"):
-        if name in vars(arguments):
-            flag = "--" + name.replace("_", "-")
-            raise Failure(
-                f"{flag} names a database and --url a running server: which one?", Exit.USAGE
-            )
-    yield RemoteLibrary(url, arguments.bearer or os.environ.get("COLLAB_TOKEN"))
+    if "database" in vars(arguments):
+        raise Failure(
+            "--database names a database and --url a running server: which one?", Exit.USAGE
+        )
+    yield running_server(arguments)
 
 
 def _with_library(work: Callable[[Library, Namespace], None]) -> Callable[[Namespace], int]:
@@ -118,6 +115,7 @@ def _with_library(work: Callable[[Library, Namespace], None]) -> Callable[[Names
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "serve": _serve,
+    "open": print_link,
     "migrate": _migrate,
     "documents list": _with_library(documents.show_list),
     "documents create": _with_library(documents.create),

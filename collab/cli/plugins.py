@@ -15,7 +15,7 @@ from collab.cli.failure import Exit, Failure
 from collab.cli.loading import load
 from collab.cli.newplugin import files, project_name
 from collab.cli.offline import load_plugins
-from collab.cli.remote import RemoteLibrary
+from collab.cli.operator import given_url, running_server
 from collab.cli.show import HIDDEN, SECRET
 from collab.plugins.base import settings_type
 from collab.plugins.discovery import Unusable, check_name, find
@@ -30,10 +30,9 @@ def show_list(arguments: Namespace) -> int:
 
     With ``--url``, as they are on a running server.
     """
-    url = arguments.url or os.environ.get("COLLAB_URL")
-    if url:
-        token = arguments.bearer or os.environ.get("COLLAB_TOKEN")
-        found: list[dict[str, Any]] = RemoteLibrary(url, token).plugins()
+    url = given_url(arguments)
+    if url is not None:
+        found: list[dict[str, Any]] = running_server(arguments).plugins()
     else:
         manager = load_plugins(load(vars(arguments), os.environ).settings)
         found = [msgspec.to_builtins(one) for one in manager.listing()]
@@ -74,15 +73,7 @@ _SWITCHED = {"on": "is on", "off": "is off", "reload": "was loaded anew"}
 def switch(arguments: Namespace) -> int:
     """Switches a plugin of a running server on or off, or loads it anew."""
     state = arguments.command.removeprefix("plugins ")
-    url = arguments.url or os.environ.get("COLLAB_URL")
-    if not url:
-        raise Failure(
-            "That is for a running server: give its address with --url. What a server starts"
-            " with is said by the settings plugins_on and plugins_off.",
-            Exit.USAGE,
-        )
-    library = RemoteLibrary(url, arguments.bearer or os.environ.get("COLLAB_TOKEN"))
-    library.switch_plugin(arguments.name, state)
+    running_server(arguments).switch_plugin(arguments.name, state)
     print(f"The plugin {arguments.name} {_SWITCHED[state]}.")
     return Exit.DONE
 

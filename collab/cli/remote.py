@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -53,25 +53,37 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
-class RemoteLibrary:
-    """A `Library` on the server at ``url`` (with its base path); ``token`` says who we are."""
+def check_url(url: str) -> None:
+    """Raises `Failure` (usage) for what can't be the address of a server."""
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in ("http", "https") or not parts.hostname
+        or parts.query or parts.fragment
+    ):
+        raise Failure(
+            f"{url} is no address of a server, such as https://docs.example/team/docs/ .",
+            Exit.USAGE,
+        )
 
-    def __init__(self, url: str, token: str | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-            raise Failure(
-                f"{url} is no address of a server, such as https://docs.example/team/docs/ .",
-                Exit.USAGE,
-            )
+
+class RemoteLibrary:
+    """A `Library` on the server at ``url`` (with its base path); ``token`` says who we are.
+
+    A function makes a token for each request.
+    """
+
+    def __init__(self, url: str, token: str | Callable[[], str] | None = None) -> None:
+        check_url(url)
         self._url = url.rstrip("/")
-        self._headers = {"Accept": "application/json"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+        self._token = token
         self._opener = build_opener(_NoRedirects)
 
     def _ask(self, method: str, path: str, body: Any = None, accept: str = "") -> HTTPResponse:
         """Raises `Failure` with the server's own sentence when it refuses."""
-        headers = {**self._headers, **({"Accept": accept} if accept else {})}
+        headers = {"Accept": accept or "application/json"}
+        if self._token is not None:
+            token = self._token if isinstance(self._token, str) else self._token()
+            headers["Authorization"] = f"Bearer {token}"
         data = None
         if isinstance(body, bytes):
             data = body
@@ -97,8 +109,11 @@ class RemoteLibrary:
                 f"{self._url} answers {error.code} {error.reason}: is that the address of Collab?"
             )
         # A token that may not do it is not helped by being asked for a token.
-        if error.code == 401 or (error.code == 403 and "Authorization" not in self._headers):
-            sentence += " Say who you are with a token of that server's: --token, or COLLAB_TOKEN."
+        if error.code == 401 or (error.code == 403 and self._token is None):
+            sentence += (
+                " Say who you are with a token of that server's (--token, or COLLAB_TOKEN); on the"
+                " server's own machine, give its --data-dir instead."
+            )
         missing = error.code in (404, 410)
         return Failure(sentence, Exit.MISSING if missing else Exit.FAILED)
 

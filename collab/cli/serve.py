@@ -14,10 +14,13 @@ from collections.abc import Callable
 from collab.cli.failure import Exit, Failure
 from collab.cli.lock import Lock, locked
 from collab.cli.logs import start_log
+from collab.cli.operator import link_explained
 from collab.cli.options import ServerSettings
 from collab.storage.port import StorageError
 from collab.web import create_app
 from collab.web.listening import is_open, listen
+from collab.web.operator import operator_link
+from collab.web.secret import read_secret
 
 try:
     import uvloop
@@ -62,6 +65,7 @@ async def _serve(settings: ServerSettings, lock: Lock) -> None:
             gc.collect()
             gc.freeze()
             print(f"Collab is at {address}", flush=True)
+            print(_administration(settings, address), flush=True)
             if is_open(settings):
                 print(WARNING, flush=True)
             await stopping.wait()
@@ -72,6 +76,14 @@ async def _serve(settings: ServerSettings, lock: Lock) -> None:
         raise Failure(str(error), Exit.USAGE) from error
     except OSError as error:
         raise _why(error, settings) from error
+
+
+def _administration(settings: ServerSettings, address: str) -> str:
+    """How to become the operator."""
+    if settings.unix_socket is not None:
+        return "To administer it, get a link with `collab open --url` and its address in browsers."
+    link = operator_link(address, read_secret(settings.data_dir))
+    return f"To administer it, open {link}\n{link_explained()}"
 
 
 def _stopper(stopping: asyncio.Event) -> Callable[[], None]:

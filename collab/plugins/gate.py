@@ -25,8 +25,8 @@ Ask = Callable[[str], Sequence[Implementation]]
 """Who implements a hook, in order."""
 
 _OPERATOR = (
-    " When that lasts, switch it off with one of the server's tokens (collab plugins off {plugin}"
-    " --url … --token …), or start the server with --plugins-off {plugin}."
+    " When that lasts, switch it off on the server's machine (collab plugins off {plugin}) or with"
+    " the operator's link (collab open), or start the server with --plugins-off {plugin}."
 )
 """For who would switch it off, and may not either."""
 
@@ -90,7 +90,8 @@ class Gate:
                 errors.OPERATOR_ONLY,
                 f"The plugin {next(iter(self.missing))} decides who may do what here, and is not"
                 " running: until it is, this server serves its operator only. If you are the"
-                " operator, the server's log says why it does not run and what to do.",
+                " operator, `collab open` on the server's machine prints a link that lets you in,"
+                " and the log says why the plugin does not run and what to do.",
                 retry_after=COME_BACK,
             )
 

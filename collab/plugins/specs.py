@@ -215,8 +215,8 @@ class Hooks:
           answer they are who their cookie or token says, or a guest. To turn strangers away,
           implement ``authorize``.
         - Failure: logged and counted, and the request is refused: a login that is broken lets
-          nobody in but scripts with a token of the settings, who can switch it off. Asked also
-          while the plugin is left alone.
+          nobody in but the operator (a token, or the operator's link), who can switch it off.
+          Asked also while the plugin is left alone.
         """
 
     @_hook("asked", closed=True)
@@ -231,12 +231,11 @@ class Hooks:
           open), ``create`` or ``administer`` (``document`` is None). Somebody waits, for each
           document in a list.
         - Returns: False to refuse, True to allow, None to leave it to others. One False refuses.
-          If nobody says anything, everything is allowed but ``administer``, which scripts with
-          a token and visitors from this very machine may, unless a plugin says who they are.
-        - Failure: logged and counted, and refused, save that scripts with a token of the
-          settings may then ``administer``: they can switch it off. Asked also while the plugin
-          is left alone. When the plugin can't be loaded at the server's start, only the
-          operator is served (plugins.md says when that is).
+          If nobody says anything, everything is allowed but ``administer``, which may be done
+          with a token, unless a plugin says who that is, or after the operator's link was used.
+        - Failure: logged and counted, and refused, save that these may then ``administer``: they
+          can switch it off. Asked also while the plugin is left alone. When the plugin can't be
+          loaded at the server's start, only the operator is served (plugins.md says when that is).
         """
 
     @_hook("asked")

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import collab
+from collab.web.operator import command_key
+from collab.web.secret import read_secret
 
 _ADDRESS = re.compile(r"https?://[^\s/]+:\d+[^\s]*")
 
@@ -45,6 +47,13 @@ class ServerProcess:
     @property
     def port(self) -> int:
         return self._port
+
+    @property
+    def operator(self) -> dict[str, str]:
+        """Headers that make a request the operator's. They are good for one request: ask again
+        for the next one.
+        """
+        return {"Authorization": f"Bearer {command_key(read_secret(self.data_dir))}"}
 
     @property
     def pid(self) -> int:

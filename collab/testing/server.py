@@ -19,8 +19,10 @@ from collab.storage.port import Store
 from collab.testing.named import Named, visitor
 from collab.testing.raw import RawSession
 from collab.web import create_app
-from collab.web.keys import CONNECTIONS, ROOMS
+from collab.web.keys import CONNECTIONS, ROOMS, SETTINGS
 from collab.web.listening import listen
+from collab.web.operator import command_key
+from collab.web.secret import read_secret
 
 
 class Server:
@@ -94,6 +96,13 @@ class Server:
     async def raw(self, document: str, **how: Any) -> RawSession:
         """A connection that the test speaks itself; see `RawSession.open`."""
         return await RawSession.open(self.http, self.socket(document), **how)
+
+    @property
+    def operator(self) -> dict[str, str]:
+        """Headers that make a request the operator's. They are good for one request: ask again
+        for the next one.
+        """
+        return {"Authorization": f"Bearer {command_key(read_secret(self.app[SETTINGS].data_dir))}"}
 
     @property
     def port(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 
 from aiohttp import web
@@ -15,12 +14,13 @@ from collab.protocol.messages import User
 from collab.rooms.port import Session
 from collab.storage.port import DocumentRecord
 from collab.web.connection import Connection
-from collab.web.identity import has_token, identify, is_recognized, is_vouched
+from collab.web.identity import identify, is_operator, is_recognized
 from collab.web.keys import PLUGINS, ROOMS
-from collab.web.proxies import peer
 
-_FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
-_HERE = ("localhost", "127.0.0.1", "[::1]")
+_FOR_THE_OPERATOR = (
+    "That is for the operator of this server: `collab open` on its machine prints a link that"
+    " signs a browser in, and a script sends one of the server's tokens."
+)
 
 
 async def require(
@@ -32,22 +32,26 @@ async def require(
     """
     user = await identify(request)
     if not await _allows(request, user, action, document):
-        raise CollabError(errors.FORBIDDEN)
+        unproven = action == "administer" and not is_operator(request)
+        raise CollabError(errors.FORBIDDEN, _FOR_THE_OPERATOR if unproven else None)
     return user
 
 
 def operator_only(base: str) -> Middleware:
     """While a plugin that decides does not run, only the operator gets in, whatever they want.
 
-    ``base`` is the application's path. Static files and the probes are for everybody.
+    ``base`` is the application's path. Static files, the probes and the page where the operator
+    signs in are for everybody.
     """
-    probes = (f"{base}/livez", f"{base}/readyz")
+    for_everybody = tuple(
+        base + path for path in ("/livez", "/readyz", "/operator", "/operator/sign-out")
+    )
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.app[PLUGINS].gate.missing:
             static = isinstance(request.match_info.route.resource, web.StaticResource)
-            if not static and request.path not in probes:
+            if not static and request.path not in for_everybody:
                 await require(request, "administer")
         return await handler(request)
 
@@ -107,36 +111,17 @@ async def _allows(
 ) -> bool:
     plugins = request.app[PLUGINS]
     if plugins.gate.missing:
-        if not _is_operator(request):
+        if not is_operator(request):
             plugins.gate.check_complete()
         return True
-    otherwise = action != "administer" or _is_operator(request)
+    otherwise = action != "administer" or is_operator(request)
     if not plugins.gate.guards:
         return otherwise
     about = None if document is None else plugins.house.document(document)
     try:
         return await plugins.gate.allows(user, action, about, otherwise=otherwise)
     except CollabError:
-        # Whoever holds a token of the settings can switch off the plugin that does not answer.
-        if action == "administer" and has_token(request):
+        # The operator can switch off the plugin that does not answer.
+        if action == "administer" and is_operator(request):
             return True
         raise
-
-
-def _is_operator(request: web.Request) -> bool:
-    """Whether the visitor is a script with a token, or sits at this very machine.
-
-    A proxy on this machine makes everybody look so: what tells of one is not believed.
-    """
-    if is_vouched(request):
-        return False  # a plugin knows who it is: it is for a plugin to say what they may do
-    if has_token(request):
-        return True
-    visitor = peer(request)
-    try:
-        here = ipaddress.ip_address(visitor.address).is_loopback
-    except ValueError:
-        return False
-    host = visitor.host.rpartition(":")[0] if visitor.host[-1:].isdigit() else visitor.host
-    direct = not any(name in request.headers for name in _FORWARDED)
-    return here and direct and (host or visitor.host) in _HERE

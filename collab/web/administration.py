@@ -16,6 +16,7 @@ from collab.protocol.frames import Frame
 from collab.web.access import require
 from collab.web.bodies import json_response, read_form, read_json
 from collab.web.keys import CONNECTIONS, PLUGINS
+from collab.web.operator import OPERATOR
 from collab.web.pages import render
 from collab.web.proxies import base_path
 
@@ -63,7 +64,11 @@ async def change(request: web.Request) -> web.Response:
 async def page(request: web.Request) -> web.Response:
     """``GET /plugins``: the same for a person to read."""
     await require(request, "administer")
-    return render(request, "plugins.html", {"plugins": described(request.app[PLUGINS])})
+    context = {
+        "plugins": described(request.app[PLUGINS]),
+        "signed_in": request.app[OPERATOR].is_signed_in(request),
+    }
+    return render(request, "plugins.html", context)
 
 
 async def submit(request: web.Request) -> web.Response:

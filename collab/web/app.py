@@ -30,6 +30,7 @@ from collab.web import (
     documents,
     exchange,
     identity,
+    operator_pages,
     origin,
     pages,
     paths,
@@ -46,6 +47,7 @@ from collab.web.headers import add_headers
 from collab.web.idempotency import IDEMPOTENCY, Idempotency
 from collab.web.identity import Identities, identify
 from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
+from collab.web.operator import OPERATOR, Operator
 from collab.web.plugin_routes import PluginRoutes
 from collab.web.readiness import Readiness
 from collab.web.secret import load_secret
@@ -87,6 +89,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     secret = load_secret(settings.data_dir)
     app[CLIENTS] = Clients(secret)
     app[IDEMPOTENCY] = Idempotency(secret)
+    app[OPERATOR] = Operator(secret)
     identity.setup(app, Identities(secret, settings.tokens))
     plugins = PluginManager(settings)
     app[PLUGINS] = plugins
@@ -209,6 +212,9 @@ def _add_routes(app: web.Application, base: str) -> None:
     add.add_post(f"{base}/api/import/{{format}}", exchange.import_file)
     add.add_get(f"{api}/{{id}}/socket", socket.open_socket, allow_head=False)
     add.add_static(f"{base}/static", pages.STATIC)
+    add.add_get(f"{base}/operator", operator_pages.show)
+    add.add_post(f"{base}/operator", operator_pages.sign_in)
+    add.add_post(f"{base}/operator/sign-out", operator_pages.sign_out)
     add.add_get(f"{base}/plugins", administration.page)
     add.add_post(f"{base}/plugins", administration.submit)
     add.add_get(f"{base}/api/plugins", administration.listing)

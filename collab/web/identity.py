@@ -18,13 +18,15 @@ from aiohttp import web
 
 from collab.protocol.errors import BAD_REQUEST, BAD_TOKEN, FORBIDDEN, CollabError
 from collab.protocol.messages import User
+from collab.web.cookies import PREFIX, cookies
 from collab.web.keys import PLUGINS
 from collab.web.names import clean_name, color_of, is_color, random_color, random_name
+from collab.web.operator import COMMAND_USER, OPERATOR
 from collab.web.proxies import base_path, peer
 from collab.web.secret import sign
 from collab.web.visitor import seen
 
-COOKIE: Final = "collab_identity"
+COOKIE: Final = f"{PREFIX}identity"
 MAX_AGE: Final = 365 * 24 * 3600
 """Seconds until an identity that was not used is forgotten."""
 _RENEW: Final = 30 * 24 * 3600
@@ -89,7 +91,7 @@ class Identities:
         token = bearer_token(request)
         if token is not None:
             return self._script(token)
-        for cookie in cookies(request):
+        for cookie in cookies(request, COOKIE):
             issued = self.read(cookie)
             if issued is None:
                 continue
@@ -179,16 +181,6 @@ def bearer_token(request: web.Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def cookies(request: web.Request) -> list[str]:
-    """Every identity cookie, the one for the longest path first, as browsers send them.
-
-    There is more than one when another Collab is mounted above this one on the same host.
-    """
-    pairs = ";".join(request.headers.getall("Cookie", ())).split(";")
-    found = (pair.strip().partition("=") for pair in pairs)
-    return [value for name, _, value in found if name == COOKIE and value]
-
-
 def _is_browser(request: web.Request) -> bool:
     """Scripts get no cookie: they would send it back without saying where it comes from."""
     headers = request.headers
@@ -201,7 +193,7 @@ async def identify(request: web.Request) -> User:
     """Who sends ``request``: asked once of the plugins, then of the application's `Authenticator`.
 
     Raises `CollabError`: ``bad_token`` for credentials that are not known here, ``forbidden``
-    when a plugin that authenticates does not work, unless a token of the settings is shown.
+    when a plugin that authenticates does not work, unless the operator proves to be who it is.
     """
     user = request.get(_USER)
     if user is None:
@@ -210,17 +202,34 @@ async def identify(request: web.Request) -> User:
             try:
                 user = await plugins.gate.authenticate(lambda: seen(request))
             except CollabError:
-                if bearer_token(request) is None:
+                if bearer_token(request) is None and not _is_signed_in(request):
                     raise
         request[_VOUCHED] = user is not None
-        user = user or await request.config_dict[IDENTITIES].identify(request)
+        user = user or _command(request) or await request.config_dict[IDENTITIES].identify(request)
         request[_USER] = user
     return user
 
 
-def has_token(request: web.Request) -> bool:
-    """Whether it was a token of the settings that said who it is, when they were identified."""
-    return bearer_token(request) is not None and not is_vouched(request)
+def _command(request: web.Request) -> User | None:
+    """The operator's command line, when that sends the request."""
+    token, operator = bearer_token(request), request.config_dict.get(OPERATOR)
+    accepted = token is not None and operator is not None and operator.accepts_command(token)
+    return COMMAND_USER if accepted else None
+
+
+def is_operator(request: web.Request) -> bool:
+    """Whether a visitor who was identified has proved to be the operator.
+
+    By a token (one of the settings, or the command line's), or by the operator's link. Nothing
+    else counts. Whom a plugin vouches for is the operator when the plugin's ``authorize`` says so.
+    """
+    shown = bearer_token(request) is not None and not is_vouched(request)
+    return shown or _is_signed_in(request)
+
+
+def _is_signed_in(request: web.Request) -> bool:
+    operator = request.config_dict.get(OPERATOR)
+    return operator is not None and operator.is_signed_in(request)
 
 
 def is_vouched(request: web.Request) -> bool:

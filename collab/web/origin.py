@@ -15,7 +15,8 @@ from aiohttp import web
 
 from collab.protocol.errors import BAD_ORIGIN, CollabError
 from collab.protocol.settings import Settings
-from collab.web.identity import bearer_token, cookies
+from collab.web.cookies import has_our_cookie
+from collab.web.identity import bearer_token
 from collab.web.listening import is_open
 from collab.web.proxies import peer
 
@@ -83,7 +84,7 @@ def check_origin(request: web.Request, settings: Settings) -> None:
     - With an ``Origin``, that has to be ours or an allowed one, whole and only once.
     - Without it, ``Sec-Fetch-Site`` decides when there is one: ``same-origin`` and ``none``.
     - Without both it is no browser's request. It passes with a bearer token, which no page
-      can send by itself, or without our cookie, so that it acts in nobody's name.
+      can send by itself, or without a cookie of ours, so that it acts in nobody's name.
     """
     _check_host(request, settings)
     if request.method in _SAFE_METHODS and not _is_upgrade(request):
@@ -95,7 +96,7 @@ def check_origin(request: web.Request, settings: Settings) -> None:
     elif site is not None and not _is_upgrade(request):
         if site not in ("same-origin", "none"):
             raise CollabError(BAD_ORIGIN)
-    elif cookies(request) and bearer_token(request) is None:
+    elif has_our_cookie(request) and bearer_token(request) is None:
         raise CollabError(
             BAD_ORIGIN,
             "A request that comes with Collab's cookie has to say its Origin; a script sends a"

@@ -27,6 +27,12 @@ def load_secret(data_dir: Path) -> bytes:
     path = data_dir / "secret"
     if not path.exists():
         _create(path)
+    return read_secret(data_dir)
+
+
+def read_secret(data_dir: Path) -> bytes:
+    """The secret in ``data_dir/secret``. Raises OSError, ValueError as `load_secret` does."""
+    path = data_dir / "secret"
     text = path.read_bytes().strip()
     try:
         secret = bytes.fromhex(text.decode("ascii"))

@@ -128,7 +128,9 @@ def server_arguments(tmp_path: Path, request: pytest.FixtureRequest) -> list[str
 
 async def switch(house: House, name: str, state: str) -> None:
     url = f"{house.server.url}/api/plugins/{name}"
-    async with house.http.post(url, json={"state": state}) as response:
+    async with house.http.post(
+        url, json={"state": state}, headers=house.server.operator
+    ) as response:
         assert response.status == 200, await response.text()
 
 
@@ -155,7 +157,9 @@ async def test_a_plugin_that_froze_the_page_is_left_out_the_next_time(house: Hou
     await again.open(document)
     await again.page.wait_for_function("() => globalThis.collab !== undefined")
     await expect(again.page.get_by_text("“endless” has a problem")).to_be_visible()
-    async with house.http.get(f"{house.server.url}/api/plugins") as response:
+    async with house.http.get(
+        f"{house.server.url}/api/plugins", headers=house.server.operator
+    ) as response:
         found = {one["name"]: one for one in (await response.json())["plugins"]}
     assert "it froze the page the last time" in found["endless"]["health"]["last_browser_error"]
     assert await again.page.evaluate("localStorage.getItem('collab:activating:open')") is None

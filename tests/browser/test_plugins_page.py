@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
+from collab.web.operator import operator_link
+from collab.web.secret import read_secret
 from tests.browser.people import House
 
 pytestmark = pytest.mark.browser
@@ -89,12 +91,25 @@ async def test_the_operator_switches_a_plugin_by_its_button(house: House) -> Non
     await ada.open(await house.document("Text"))
     button = ada.page.get_by_role("button", name="Works", exact=True)
     await expect(button).to_be_visible()
-    await operator.page.goto(f"{house.url}/plugins")
+    link = operator_link(house.url, read_secret(house.server.data_dir))
+    await operator.page.goto(link)
+    await operator.page.wait_for_url(f"{house.url}/operator")  # the key is gone from the address
+    await operator.page.get_by_role("button", name="Sign in as operator").click()
+    await operator.page.wait_for_url(f"{house.url}/plugins")
     await operator.page.get_by_role("button", name="Switch off: works", exact=True).click()
     await expect(operator.page.get_by_role("button", name="Switch on: works")).to_be_visible()
     await expect(button).to_have_count(0)
     await operator.page.get_by_role("button", name="Switch on: works", exact=True).click()
     await expect(button).to_be_visible()
+    await operator.page.get_by_role("button", name="Sign out as operator").click()
+    # The link that was used says so, also when it is opened where that page is shown already.
+    await expect(operator.page.get_by_label("The link that")).to_be_visible()
+    await operator.page.goto(link)
+    await operator.page.wait_for_url(f"{house.url}/operator")
+    operator.network_faults_expected = True
+    await operator.page.get_by_role("button", name="Sign in as operator").click()
+    await expect(operator.page.get_by_text("collab open")).to_be_visible()
+    assert "#" not in operator.page.url
 
 
 async def test_a_broken_plugin_is_named_and_breaks_nothing(house: House) -> None:
@@ -113,7 +128,9 @@ async def test_a_broken_plugin_is_named_and_breaks_nothing(house: House) -> None
     await notices.first.get_by_role("button", name="Close").click()
     await expect(notices).to_have_count(3)
     # The operator sees which ones failed, and of whose page that was told.
-    async with house.http.get(f"{house.server.url}/api/plugins") as response:
+    async with house.http.get(
+        f"{house.server.url}/api/plugins", headers=house.server.operator
+    ) as response:
         seen = {one["name"]: one["health"] for one in (await response.json())["plugins"]}
     failed = {name for name, health in seen.items() if health and health["browser_failures"]}
     assert failed == set(BROKEN)

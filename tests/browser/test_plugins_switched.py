@@ -48,7 +48,9 @@ def server_arguments(guest: Path) -> list[str]:
 async def switch(house: House, name: str, state: str) -> None:
     """As an operator does at the server's own machine."""
     url = f"{house.server.url}/api/plugins/{name}"
-    async with house.http.post(url, json={"state": state}) as response:
+    async with house.http.post(
+        url, json={"state": state}, headers=house.server.operator
+    ) as response:
         assert response.status == 200, await response.text()
 
 

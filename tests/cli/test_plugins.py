@@ -251,7 +251,9 @@ async def test_the_list_of_a_running_server_says_what_is_wrong_with_a_plugin(
         data_dir=tmp_path / "data", plugins_dir=tmp_path / "mine", plugins_on=("later",)
     )
     async with serve(settings) as server:
-        listed = await asyncio.to_thread(collab.ok, "plugins", "list", "--url", server.url)
+        with locked(settings.data_dir, f"a Collab server at {server.url}/"):
+            words = ("plugins", "list", "--url", server.url, "--data-dir", "data")
+            listed = await asyncio.to_thread(collab.ok, *words)
     (line,) = [line for line in listed.splitlines() if line.startswith("later ")]
     assert line.split(maxsplit=5)[1:5] == ["problem", "-", "-", "-"]
     assert "for version 2 of the plugin interface" in line
@@ -302,7 +304,8 @@ async def test_plugins_of_a_running_server_are_switched(
         assert "That token is not known here. Say who you are" in collab.err
         monkeypatch.delenv("COLLAB_TOKEN")
         assert await run("off", "tour") == Exit.FAILED
-        assert "You may not do that. Say who you are with a token" in collab.err
+        assert "That is for the operator" in collab.err
+        assert "Say who you are with a token" in collab.err
         for hook in ("authorize", "authenticate"):
             name = f"broken_{hook}"
             rules = f"class Rules(Plugin):\n    @hookimpl\n    def {hook}(self): 1 / 0\n"
@@ -315,4 +318,4 @@ async def test_plugins_of_a_running_server_are_switched(
             assert await run("off", name, "--token", token) == Exit.DONE
             assert name not in manager.loaded
     assert collab("plugins", "off", "tour") == Exit.USAGE
-    assert "--url" in collab.err
+    assert "none holds the data directory" in collab.err and "--url" in collab.err

@@ -19,6 +19,8 @@ from collab.protocol.settings import Settings
 from collab.testing.raw import RawSession
 from collab.testing.server import Server, serve
 from collab.web.keys import PLUGINS
+from collab.web.operator import link_key
+from collab.web.secret import read_secret
 from tests.plugins.fake import BUNDLED, make_manager, the, write_plugin
 
 TOKEN = "0123456789abcdef"
@@ -161,6 +163,16 @@ async def test_a_person_gets_a_page_and_no_connection(tmp_path: Path) -> None:
             assert styles and (await asked(server, "GET", styles[0], {}))[0] == 200
         for probe in ("/livez", "/readyz"):
             assert (await asked(server, "GET", probe, {}))[0] == 200
+        # The operator's browser gets in by the link.
+        assert (await asked(server, "GET", "/operator", browser))[0] == 200
+        form, here = {"key": link_key(read_secret(how.data_dir))}, {"Origin": server.url}
+        async with aiohttp.ClientSession(
+            cookie_jar=aiohttp.CookieJar(unsafe=True), headers=here
+        ) as theirs:
+            async with theirs.post(f"{server.url}/operator", data=form) as response:
+                assert response.status == 200 and response.url.path == "/plugins"
+            async with theirs.get(server.page(id)) as response:
+                assert response.status == 200
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await server.http.ws_connect(server.socket(id), headers=GUEST, origin=server.url)
         assert refused.value.status == 503

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from collab.plugins.access import ACTIONS
 from collab.protocol.settings import Settings
 from collab.testing.server import Server, serve
+from collab.web.operator import OPERATOR
 from tests.plugins.fake import write_plugin
 
 LOGIN = """
@@ -202,10 +203,12 @@ async def test_a_route_of_a_plugin_asks_too(settings: Settings, tmp_path: Path) 
 async def test_administering_is_for_the_operator(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, plugins_on=(), tokens={"script": "0123456789abcdef"})
     async with serve(settings) as server:
-        assert (await ask(server, "GET", "/api/plugins", {}))[0] == 200
+        assert (await ask(server, "GET", "/api/plugins", {}))[0] == 403, "loopback is no proof"
         for header in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
             assert (await ask(server, "GET", "/api/plugins", {header: "1.2.3.4"}))[0] == 403
-        assert (await ask(server, "GET", "/plugins", {"Host": "docs.example"}))[0] == 403
+        for host in ("docs.example", "localhost", "127.0.0.1"):
+            assert (await ask(server, "GET", "/plugins", {"Host": host}))[0] == 403
+        assert (await ask(server, "GET", "/api/plugins", server.operator))[0] == 200
         token = {"X-Forwarded-For": "1.2.3.4", "Authorization": "Bearer 0123456789abcdef"}
         assert (await ask(server, "GET", "/api/plugins", token))[0] == 200
         wrong = {"Authorization": "Bearer 0123456789abcdee"}
@@ -216,15 +219,19 @@ async def test_a_plugin_may_let_somebody_administer_and_keep_others_from_it(
     settings: Settings,
 ) -> None:
     async with serve(settings) as server:
-        away = {"X-Forwarded-For": "1.2.3.4"}
-        assert (await ask(server, "GET", "/api/plugins", {**as_("root"), **away}))[0] == 200
-        assert (await ask(server, "GET", "/api/plugins", {**as_("nobody"), **away}))[0] == 403
+        assert (await ask(server, "GET", "/api/plugins", as_("root")))[0] == 200
         assert (await ask(server, "GET", "/api/plugins", as_("reader")))[0] == 403
-        # Here, or with a token that nobody has looked at: whom a plugin knows is no operator.
+        # With a token that nobody has looked at: whom a plugin knows is no operator.
         assert (await ask(server, "GET", "/api/plugins", as_("nobody")))[0] == 403
         forged = {**as_("nobody"), "Authorization": "Bearer anything"}
         assert (await ask(server, "GET", "/api/plugins", forged))[0] == 403
-        assert (await ask(server, "GET", "/api/plugins", {}))[0] == 200
+        assert (await ask(server, "GET", "/api/plugins", {}))[0] == 403
+        # The operator's link is proof whoever a plugin says they are, unless it says no.
+        operator = server.app[OPERATOR]
+        signed_in = {"Cookie": f"{operator.cookie}={operator.session()}"}
+        for name, status in (("nobody", 200), ("reader", 403)):
+            answer = await ask(server, "GET", "/api/plugins", {**as_(name), **signed_in})
+            assert answer[0] == status
 
 
 def test_there_are_six_actions() -> None:

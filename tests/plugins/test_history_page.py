@@ -179,7 +179,9 @@ async def test_everything_goes_when_the_plugins_are_switched_off(
         await expect(page.locator(".history-text")).to_have_text("Oh Hello")
         for plugin in ("history", "authorship", "markdown", "formats"):
             url = f"{house.server.url}/api/plugins/{plugin}"
-            async with house.http.post(url, json={"state": "off"}) as response:
+            async with house.http.post(
+                url, json={"state": "off"}, headers=house.server.operator
+            ) as response:
                 assert response.status == 200, await response.text()
         left = "[class^=history-], [class^=authorship-], [class^=markdown-], [class^=formats-]"
         await expect(page.locator(left)).to_have_count(0)

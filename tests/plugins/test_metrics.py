@@ -34,6 +34,8 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
 
 
 async def page(server: Server, **headers: str) -> tuple[int, str]:
+    """As the operator, unless there are other headers."""
+    headers = headers or server.operator
     async with server.http.get(f"{server.url}/plugins/metrics/api", headers=headers) as response:
         return response.status, await response.text()
 
@@ -108,7 +110,8 @@ async def test_who_left_and_what_was_deleted_is_gone(server: Server) -> None:
 
 
 async def test_the_page_is_in_the_text_format(server: Server) -> None:
-    async with server.http.get(f"{server.url}/plugins/metrics/api") as response:
+    url = f"{server.url}/plugins/metrics/api"
+    async with server.http.get(url, headers=server.operator) as response:
         assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         assert response.headers["Cache-Control"] == "no-store"
         text = await response.text()
@@ -136,9 +139,10 @@ async def test_the_readme_lists_every_metric(server: Server) -> None:
 
 
 async def test_strangers_are_not_answered(server: Server) -> None:
-    assert (await page(server))[0] == 200, "this machine"
-    status, text = await page(server, **STRANGER)
-    assert status == 403 and "collab_" not in text
+    assert (await page(server))[0] == 200, "the operator"
+    for stranger in (STRANGER, {"Host": "127.0.0.1"}):
+        status, text = await page(server, **stranger)
+        assert status == 403 and "collab_" not in text
 
 
 async def test_a_scraper_with_the_token_is_answered(tmp_path: Path) -> None:

@@ -92,7 +92,9 @@ async def server(
 
 async def shown(server: Server) -> dict[str, Any]:
     """The plugin as the operator sees it."""
-    async with server.http.get(f"{server.url}/api/plugins") as response:
+    async with server.http.get(
+        f"{server.url}/api/plugins", headers=server.operator
+    ) as response:
         plugins = (await response.json())["plugins"]
     (bad,) = [one for one in plugins if one["name"] == "bad"]
     return dict(bad["health"])
@@ -140,7 +142,8 @@ async def test_documents_stay_editable_and_it_is_left_alone_until_it_behaves(
     # By hand it is closed at once.
     server.app[PLUGINS].loaded["bad"].services.guard.breaker.open()
     async with server.http.post(
-        f"{server.url}/api/plugins/bad", json={"state": "close breaker"}
+        f"{server.url}/api/plugins/bad", json={"state": "close breaker"},
+        headers=server.operator,
     ) as response:
         assert (await response.json())["health"]["state"] == "closed"
     good: Any = server.app[PLUGINS].plugins["good"]

@@ -97,7 +97,9 @@ async def may(document: Document, *permissions: str) -> None:
 
 async def switch(server: Server, name: str, state: str) -> None:
     path = f"{server.url}/api/plugins/{name}"
-    async with server.http.post(path, json={"state": state}) as response:
+    async with server.http.post(
+        path, json={"state": state}, headers=server.operator
+    ) as response:
         assert response.status == 200, await response.text()
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from yarl import URL
 
 from collab.cli import main
+from collab.cli.lock import locked
 from collab.plugins.gate import Gate
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
@@ -67,12 +68,14 @@ def settings(tmp_path: Path) -> Settings:
 
 async def post(server: Server, name: str, state: str) -> tuple[int, Any]:
     path = f"{server.url}/api/plugins/{name}"
-    async with server.http.post(path, json={"state": state}) as response:
+    async with server.http.post(
+        path, json={"state": state}, headers=server.operator
+    ) as response:
         return response.status, await response.json()
 
 
 async def get(server: Server, path: str) -> tuple[int, str]:
-    async with server.http.get(server.url + path) as response:
+    async with server.http.get(server.url + path, headers=server.operator) as response:
         return response.status, await response.text()
 
 
@@ -268,14 +271,18 @@ async def test_the_operators_page(settings: Settings, tmp_path: Path) -> None:
         assert "Say hello." in page and "On and well." in page
         assert "Can’t be used." in page and "ZeroDivisionError" in page
         form = {"name": "hello", "state": "off"}
-        async with server.http.post(f"{server.url}/plugins", data=form) as response:
-            assert response.status == 200 and response.url.path == "/plugins"
-            assert "Off." in await response.text()
+        async with server.http.post(
+            f"{server.url}/plugins", data=form, headers=server.operator, allow_redirects=False
+        ) as response:
+            assert response.status == 303 and response.headers["Location"] == "/plugins"
+        assert "Off." in (await get(server, "/plugins"))[1]
         assert "hello" not in server.app[PLUGINS].plugins
         form["state"] = "sideways"
-        async with server.http.post(f"{server.url}/plugins", data=form) as response:
+        async with server.http.post(
+            f"{server.url}/plugins", data=form, headers=server.operator
+        ) as response:
             assert response.status == 400
-        headers = {"Origin": "https://evil.example"}
+        headers = {**server.operator, "Origin": "https://evil.example"}
         form["state"] = "on"
         async with server.http.post(
             f"{server.url}/plugins", data=form, headers=headers
@@ -315,7 +322,11 @@ async def test_the_command_line_shows_how_they_are_doing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     async with serve(settings) as server:
-        assert await asyncio.to_thread(main, ["plugins", "list", "--url", server.url]) == 0
+        words = ["plugins", "list", "--url", server.url, "--data-dir", str(settings.data_dir)]
+        assert await asyncio.to_thread(main, words) == 1, "that server does not hold it"
+        assert "`collab open`" in capsys.readouterr().err
+        with locked(settings.data_dir, f"a Collab server at {server.url}/"):
+            assert await asyncio.to_thread(main, words) == 0
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].split()[:5] == ["NAME", "STATE", "BREAKER", "CALLS", "FAILED"]
         (hello,) = [line.split() for line in lines if line.startswith("hello ")]
@@ -394,7 +405,9 @@ async def test_a_plugin_that_was_added_since_the_start_can_be_switched_off(
         write_plugin(tmp_path / "plugins", "late", HELLO)
         url = f"{server.url}/api/plugins/late"
         for _ in range(2):
-            async with server.http.post(url, json={"state": "off"}) as response:
+            async with server.http.post(
+                url, json={"state": "off"}, headers=server.operator
+            ) as response:
                 assert response.status == 200, await response.text()
                 assert (await response.json())["name"] == "late"
 

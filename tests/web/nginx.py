@@ -46,12 +46,26 @@ def find_nginx() -> str:
 @asynccontextmanager
 async def run_nginx(folder: Path, upstream: Path) -> AsyncIterator[str]:
     """nginx in front of the server on the unix socket ``upstream``: its address, no slash."""
-    nginx = find_nginx()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     snippet = SNIPPET.read_text("utf-8")
     assert snippet.count(f"unix:{SOCKET};") == 1 and snippet.count("listen 80;") == 1
     snippet = snippet.replace(f"unix:{SOCKET};", f"unix:{upstream};")
+    async with _run(folder, snippet) as address:
+        yield address
+
+
+@asynccontextmanager
+async def run_bare_nginx(folder: Path, upstream: str, more: str = "") -> AsyncIterator[str]:
+    """nginx with nothing but ``proxy_pass`` (and ``more``) to the address ``upstream``."""
+    location = f"location / {{ proxy_pass {upstream}; {more} }}"
+    async with _run(folder, f"server {{ listen 80; {location} }}") as address:
+        yield address
+
+
+@asynccontextmanager
+async def _run(folder: Path, snippet: str) -> AsyncIterator[str]:
+    nginx = find_nginx()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     snippet = snippet.replace("listen 80;", f"listen 127.0.0.1:{port};")
     configuration = folder / "nginx.conf"
     configuration.write_text(AROUND.format(folder=folder, snippet=snippet), "utf-8")

@@ -17,7 +17,8 @@ from collab.protocol.messages import User
 from collab.protocol.settings import Settings
 from collab.web import identity, proxies
 from collab.web.clients import Clients
-from collab.web.identity import COOKIE, Identities, Issued, cookies
+from collab.web.cookies import cookies
+from collab.web.identity import COOKIE, Identities, Issued
 from collab.web.names import PALETTE, clean_name, color_of, is_color, random_color, random_name
 from collab.web.secret import load_secret, sign
 
@@ -302,7 +303,8 @@ def test_a_client_is_bound_to_its_secret() -> None:
     [("", []), (";;=;", []), (f"{COOKIE}", []), (f"{COOKIE}=a=b", ["a=b"])],
 )
 def test_identity_cookies_are_found_among_others(header: str, found: list[str]) -> None:
-    assert cookies(make_mocked_request("GET", "/", {"Cookie": header})) == found
+    request = make_mocked_request("GET", "/", {"Cookie": header})
+    assert cookies(request, COOKIE) == found
 
 
 @pytest.mark.parametrize(
