@@ -87,7 +87,7 @@ def settings(tmp_path: Path, notes: Path) -> Settings:
 
 async def switch(server: Server, state: str) -> tuple[int, Any]:
     url = f"{server.url}/api/plugins/notes"
-    async with server.http.post(url, json={"state": state}) as response:
+    async with server.http.post(url, json={"state": state}, headers=server.operator) as response:
         return response.status, await response.json()
 
 
@@ -171,7 +171,8 @@ async def test_one_that_can_not_be_migrated_is_a_problem_until_it_is_mended(
         id = await server.create_document("Plans", "one")
         async with server.connect(id) as writer:
             assert await writer.insert(0, "zero ") == 1
-        async with server.http.get(f"{server.url}/api/plugins") as response:
+        url = f"{server.url}/api/plugins"
+        async with server.http.get(url, headers=server.operator) as response:
             listed = {one["name"]: one["state"] for one in (await response.json())["plugins"]}
         assert listed["notes"] == "problem"
         export = f"{server.url}/api/documents/{id}/export/pages"
