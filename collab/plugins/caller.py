@@ -15,6 +15,11 @@ from typing import Any, NamedTuple
 from collab.plugins.guard import HARMLESS, HARMLESS_AT_ONCE, CutOff, Guard
 from collab.plugins.raised import harmless
 from collab.plugins.specs import Hook, Veto
+from collab.protocol import errors
+from collab.protocol.errors import CollabError
+
+REFUSALS = (errors.FORBIDDEN, errors.BAD_TOKEN)
+"""Errors that are an answer, with a sentence of the plugin's, where a failure refuses too."""
 
 
 class Broken(Exception):
@@ -80,7 +85,7 @@ class Implementation:
         """Call it for its answer; None when it has none, is switched off, or failed.
 
         An answer that is not of an ``expected`` type is a failure. Raises `Veto`, and where
-        a failure refuses, `Broken`; nothing else.
+        a failure refuses, `Broken`, or a `CollabError` of `REFUSALS`; nothing else.
         """
         guard = self.guard
         if self.hook.closed:
@@ -107,6 +112,9 @@ class Implementation:
                 )
         except HARMLESS as error:
             if isinstance(error, Veto) and name.startswith("before_"):
+                guard.finished(name, guard.clock() - began)
+                raise
+            if self.hook.closed and isinstance(error, CollabError) and error.code in REFUSALS:
                 guard.finished(name, guard.clock() - began)
                 raise
             cut = self.hook.kind == "asked" and isinstance(error, CutOff)

@@ -213,7 +213,9 @@ class Hooks:
           that began it, for a session that is reconsidered (see ``authorize``).
         - Returns: None when you don't know them, or a ``User(id, name, color)``. Without any
           answer they are who their cookie or token says, or a guest. To turn strangers away,
-          implement ``authorize``.
+          implement ``authorize``. Raise a `CollabError` with ``FORBIDDEN`` or ``BAD_TOKEN`` to
+          refuse a request with a sentence of your own: that is no failure. A header that is
+          believed is read with ``request.header(name)``, which refuses one that came twice.
         - Failure: logged and counted, and the request is refused: a login that is broken lets
           nobody in but the operator (a token, or the operator's link), who can switch it off.
           Asked also while the plugin is left alone.

@@ -12,16 +12,12 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from collab.protocol.networks import UNIX, Networks, parse_address
 from collab.protocol.settings import Settings
-
-UNIX: Final = "unix"
-"""Stands for whoever connects through the unix socket, in settings and as an address."""
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
@@ -65,28 +61,8 @@ def clean_prefix(text: str) -> str:
     return path
 
 
-class Trust:
+class Trust(Networks):
     """The proxies whose word counts. Raises ValueError for what is neither network nor unix."""
-
-    def __init__(self, networks: Iterable[str]) -> None:
-        names = [name.strip() for name in networks]
-        self.unix = UNIX in names
-        self._networks = []
-        for name in names:
-            if name == UNIX:
-                continue
-            try:
-                self._networks.append(ip_network(name, strict=False))
-            except ValueError:
-                raise ValueError(
-                    f"{name!r} is neither a network such as 10.0.0.0/8 or ::1 nor the word unix"
-                ) from None
-
-    def __contains__(self, address: str) -> bool:
-        if address == UNIX:
-            return self.unix
-        parsed = _parse(address)
-        return parsed is not None and any(parsed in network for network in self._networks)
 
     def origin_of(self, peer: str, forwarded_for: Iterable[str]) -> str:
         """The nearest address that is no trusted proxy, seen from ``peer`` backwards.
@@ -105,24 +81,13 @@ class Trust:
         return nearest
 
 
-def _parse(address: str) -> IPv4Address | IPv6Address | None:
-    """An IP address; IPv4 written as IPv6 (``::ffff:10.0.0.1``) is what it means."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return None
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        return parsed.ipv4_mapped
-    return parsed
-
-
 def _address(hop: str) -> str | None:
     """One element of ``X-Forwarded-For`` without its port; None when it is no address."""
     hop = hop.strip().strip('"')
     if hop == "unix:":  # nginx's name for who connects to it through a unix socket
         return UNIX
     with_port = _WITH_PORT.fullmatch(hop)
-    parsed = _parse((with_port[1] or with_port[2]) if with_port else hop)
+    parsed = parse_address((with_port[1] or with_port[2]) if with_port else hop)
     return None if parsed is None else str(parsed)
 
 
@@ -131,7 +96,7 @@ def socket_peer(request: web.BaseRequest) -> str:
     connection = request.get_extra_info("socket")
     if connection is not None and connection.family == getattr(socket, "AF_UNIX", None):
         return UNIX
-    parsed = _parse(request.remote or "")
+    parsed = parse_address(request.remote or "")
     return "" if parsed is None else str(parsed)
 
 

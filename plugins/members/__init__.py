@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from collab import Contribution, Plugin, Request, User, hookimpl
+from collab import CollabError, Contribution, Plugin, Request, User, hookimpl
 from collab.plugins.access import Action
 from collab.plugins.document import Document
 from collab.plugins.routes import RouteLike
+from collab.protocol.errors import FORBIDDEN
+from collab.protocol.messages import USER_LENGTH, WRITTEN
+from collab.protocol.networks import Networks
+
+Header = Literal[
+    "Remote-User",
+    "X-Remote-User",
+    "X-Forwarded-User",
+    "X-Auth-Request-User",
+    "X-Authentik-Username",
+    "X-WebAuth-User",
+]
+"""The headers that logins in use write the name into. There are no others to choose from: every
+configuration in ``deploy/`` takes these out of what visitors send."""
 
 May = Literal["write", "read", "nothing"]
 STRICT: tuple[May, ...] = ("write", "read", "nothing")
@@ -21,6 +36,9 @@ STRICT: tuple[May, ...] = ("write", "read", "nothing")
 COLORS = ("#c2185b", "#512da8", "#1565c0", "#00697a", "#2e7d32", "#8d5a00", "#bf360c", "#6d4c41")
 MEMBER = "member:"
 """What the ids of members begin with."""
+
+NAME_LENGTH = USER_LENGTH - len(MEMBER)
+"""Characters in a member's name at most: all of it is in the id."""
 
 
 class Guests(Struct, forbid_unknown_fields=True):
@@ -36,13 +54,16 @@ class Members(Plugin):
 
     class Settings(Struct, forbid_unknown_fields=True, frozen=True):
         header: Annotated[
-            str | None,
+            Header | None,
             Meta(description="The header in which the proxy that has a login writes the name."),
         ] = None
         proxies: Annotated[
             tuple[str, ...],
-            Meta(description="The addresses of that proxy; unix stands for a unix socket."),
-        ] = ("127.0.0.1", "::1", "unix")
+            Meta(
+                description="The networks of that proxy, which the connection itself comes from;"
+                " unix stands for the unix socket."
+            ),
+        ] = ("unix",)
         guests: Annotated[
             May,
             Meta(description="What may be done by who is not logged in."),
@@ -54,10 +75,31 @@ class Members(Plugin):
             str | None, Meta(description="An address that logs out, for a link on every page.")
         ] = None
 
+        def __post_init__(self) -> None:
+            where = "the setting plugins.members.proxies"
+            try:
+                networks = Networks(self.proxies)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from error
+            if networks.everybody:
+                raise ValueError(f"{where} names every address: anybody could write the header")
+            if self.header is not None and not self.proxies:
+                raise ValueError(f"{where} is empty: nobody's header would be believed")
+
     settings: Settings
 
     def __init__(self) -> None:
         self._documents: dict[str, May] | None = None
+
+    @cached_property
+    def proxies(self) -> Networks:
+        """Whose header is believed."""
+        return Networks(self.settings.proxies)
+
+    @cached_property
+    def operators(self) -> frozenset[str]:
+        """Their ids."""
+        return frozenset(MEMBER + name for name in self.settings.operators)
 
     @property
     def documents(self) -> dict[str, May]:
@@ -88,18 +130,26 @@ class Members(Plugin):
     @hookimpl
     def authenticate(self, request: Request) -> User | None:
         assert self.settings.header is not None
-        name = request.headers.get(self.settings.header, "").strip()[:64]
         # Anybody can write a header; only the proxy's is believed.
-        if not name or request.neighbour not in self.settings.proxies:
+        if request.neighbour not in self.proxies:
             return None
+        name = (request.header(self.settings.header) or "").strip()
+        if not name:
+            return None
+        # Never a part of it: two people would be one.
+        if len(name) > NAME_LENGTH or not WRITTEN.fullmatch(name):
+            raise CollabError(
+                FORBIDDEN,
+                f"The login's name for you can't be used here: it has to be UTF-8, and at most"
+                f" {NAME_LENGTH} characters long.",
+            )
         number = hashlib.sha256(name.encode()).digest()[0]
         return User(MEMBER + name, name, COLORS[number % len(COLORS)])
 
     @hookimpl
     def authorize(self, user: User, action: Action, document: Document | None) -> bool | None:
         if action == "administer":
-            named = user.id.startswith(MEMBER) and user.name in self.settings.operators
-            return True if named else None
+            return True if user.id in self.operators else None
         if not user.id.startswith("guest:"):
             return None
         guests = self.guests(document.id if document is not None else None)

@@ -19,7 +19,7 @@ def plugins_on() -> set[str]:
 
 @pytest.fixture
 def server_arguments() -> list[str]:
-    return ["--set", "plugins.members.header=X-Remote-User"]
+    return ["--set", "plugins.members.header=Remote-User"]
 
 
 async def let_guests(house: House, document: str, may: str) -> None:

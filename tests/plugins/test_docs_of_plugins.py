@@ -127,7 +127,7 @@ async def test_the_highlights_survive_and_the_tour_leads_everywhere(folder: Path
     )
     for _ in range(2):
         async with serve(settings) as server:
-            headers = {"X-Remote-User": "Ada"}
+            headers = {"Remote-User": "Ada"}
             async with server.http.get(f"{server.url}/api/me", headers=headers) as response:
                 assert (await response.json())["id"] == "proxy:Ada"
             async with server.connect("welcome") as welcome:

@@ -23,7 +23,7 @@ class Login(Plugin):
         assert request.path.startswith("/") and request.remote == "127.0.0.1"
         if "boom" in request.headers:
             raise RuntimeError("boom")
-        name = request.headers.get("X-Remote-User")
+        name = request.headers.get("Remote-User")
         return User(f"proxy:{name}", name, "#512da8") if name else None
 """
 
@@ -55,7 +55,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def as_(name: str) -> dict[str, str]:
-    return {"X-Remote-User": name}
+    return {"Remote-User": name}
 
 
 async def ask(

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from collab.plugins.members import NAME_LENGTH
 
 from collab.client import Refused
+from collab.plugins.settings import WrongSettings
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
 from collab.protocol.settings import Settings
@@ -17,11 +19,13 @@ from collab.testing.server import Server, serve
 from collab.web.keys import PLUGINS
 from collab.web.operator import OPERATOR
 from tests.plugins.fake import FakeRoom, make_manager, the
+from tests.web.as_written import get
 
-ADA = {"X-Remote-User": "Ada"}
+ADA = {"Remote-User": "Ada"}
 
 
 def settings(folder: Path, **members: Any) -> Settings:
+    members = {"proxies": ["127.0.0.1", "::1"], **members}
     return Settings(
         data_dir=folder,
         plugins_on=("members",),
@@ -41,13 +45,92 @@ async def name(server: Server, **headers: str) -> str:
 
 
 async def test_the_name_in_the_header_is_believed_from_the_proxy_only(tmp_path: Path) -> None:
-    async with serve(settings(tmp_path, header="X-Remote-User")) as server:
+    async with serve(settings(tmp_path, header="Remote-User")) as server:
         assert await name(server, **ADA) == "member:Ada"
         assert await name(server, **ADA, **{"X-Forwarded-For": "192.0.2.1"}) == "member:Ada"
         assert (await name(server)).startswith("guest:")
-    elsewhere = settings(tmp_path, header="X-Remote-User", proxies=["10.0.0.1"])
-    async with serve(elsewhere) as server:
-        assert (await name(server, **ADA)).startswith("guest:")
+    for proxies in (["10.0.0.1"], ["unix"]):
+        elsewhere = settings(tmp_path, header="Remote-User", proxies=proxies)
+        async with serve(elsewhere) as server:
+            assert (await name(server, **ADA)).startswith("guest:")
+            # Not even when it says that it comes from there: the connection itself does not.
+            forwarded = {"X-Forwarded-For": "10.0.0.1", "Forwarded": "for=10.0.0.1"}
+            assert (await name(server, **ADA, **forwarded)).startswith("guest:")
+
+
+@pytest.mark.parametrize(
+    ("proxies", "believed"),
+    [
+        (["127.0.0.0/8"], True),
+        (["10.0.0.0/8", "127.0.0.1/32"], True),
+        (["::ffff:127.0.0.0/104"], True),
+        (["10.0.0.0/8", "unix"], False),
+        (["127.0.0.2/31"], False),
+    ],
+)
+async def test_proxies_are_networks(tmp_path: Path, proxies: list[str], believed: bool) -> None:
+    async with serve(settings(tmp_path, header="Remote-User", proxies=proxies)) as server:
+        assert (await name(server, **ADA) == "member:Ada") is believed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"proxies": ["10.0.0.0/33"]}, "neither a network"),
+        ({"proxies": ["proxy.example"]}, "neither a network"),
+        ({"proxies": ["127.0.0.1", ""]}, "neither a network"),
+        ({"proxies": ["UNIX"]}, "neither a network"),
+        ({"proxies": ["0.0.0.0/0"]}, "every address"),
+        ({"proxies": ["unix", "::/0"]}, "every address"),
+        ({"proxies": []}, "is empty"),
+        ({"header": "X-Login"}, "'X-Remote-User'"),
+        ({"header": "Remote_User"}, "'Remote-User'"),
+    ],
+)
+def test_nonsense_stops_the_start(wrong: dict[str, Any], said: str) -> None:
+    setting = next(iter(wrong))
+    with pytest.raises(WrongSettings, match=rf"plugins\.members\.{setting}\b.*{said}"):
+        make_manager(
+            None, plugins_on=("members",),
+            plugins={"members": {"header": "Remote-User", **wrong}},
+        )
+
+
+async def answer(server: Server, *headers: tuple[str, str]) -> tuple[int, dict[str, Any]]:
+    return await get(f"{server.url}/api/me", *headers)
+
+
+async def test_a_header_that_comes_twice_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    async with serve(settings(tmp_path, header="Remote-User")) as server:
+        for other in ("Remote-User", "remote-user", "REMOTE-USER"):
+            for pair in (("root", "Ada"), ("Ada", "Ada"), ("", "Ada"), ("Ada", "")):
+                status, said = await answer(server, ("Remote-User", pair[0]), (other, pair[1]))
+                assert status == 403 and "came 2 times" in said["error"]["message"]
+        # That is an answer, not a failure of the plugin.
+        assert server.app[PLUGINS].health()["members"].failures == 0
+        # What is written otherwise is another header, and is not read.
+        status, me = await answer(server, ("Remote-User", "Ada"), ("Remote_User", "root"))
+        assert (status, me["id"]) == (200, "member:Ada")
+        status, me = await answer(server, ("Remote_User", "root"))
+        assert me["id"].startswith("guest:")
+    # Who is not believed can't shut anybody out, either.
+    async with serve(settings(tmp_path, header="Remote-User", proxies=["unix"])) as server:
+        status, me = await answer(server, ("Remote-User", "root"), ("Remote-User", "Ada"))
+        assert status == 200 and me["id"].startswith("guest:")
+
+
+async def test_two_people_never_become_one(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, header="Remote-User", operators=["a" * 64])
+    async with serve(chosen) as server:
+        for letters in (64, 65, NAME_LENGTH):
+            who = "a" * letters
+            assert await name(server, **{"Remote-User": who}) == f"member:{who}"
+            # Only the one whose name it is.
+            code = await status(server, "GET", "/api/plugins", headers={"Remote-User": who})
+            assert code == (200 if letters == 64 else 403)
+        who = "a" * (NAME_LENGTH + 1)
+        code, said = await answer(server, ("Remote-User", who))
+        assert code == 403 and str(NAME_LENGTH) in said["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +139,7 @@ async def test_the_name_in_the_header_is_believed_from_the_proxy_only(tmp_path: 
 async def test_what_guests_may_do(
     tmp_path: Path, guests: str, reads: int, writes: int
 ) -> None:
-    async with serve(settings(tmp_path, header="X-Remote-User", guests=guests)) as server:
+    async with serve(settings(tmp_path, header="Remote-User", guests=guests)) as server:
         async with server.http.post(
             f"{server.url}/api/documents", json={}, headers=ADA
         ) as response:
@@ -67,9 +150,9 @@ async def test_what_guests_may_do(
 
 
 async def test_operators_may_switch_plugins(tmp_path: Path) -> None:
-    async with serve(settings(tmp_path, header="X-Remote-User", operators=["Ada"])) as server:
+    async with serve(settings(tmp_path, header="Remote-User", operators=["Ada"])) as server:
         assert await status(server, "GET", "/api/plugins", headers=ADA) == 200
-        bob = {"X-Remote-User": "Bob"}
+        bob = {"Remote-User": "Bob"}
         assert await status(server, "GET", "/api/plugins", headers=bob) == 403
 
 
@@ -86,12 +169,12 @@ CLOSE = "/plugins/members/api/documents/"
 
 
 async def test_an_operator_closes_a_document_to_guests_while_they_write(tmp_path: Path) -> None:
-    chosen = settings(tmp_path, header="X-Remote-User", operators=["Ada"])
+    chosen = settings(tmp_path, header="Remote-User", operators=["Ada"])
     async with serve(chosen) as server:
         id, other = await server.create_document("Notes", "one"), await server.create_document()
         async with server.connect(id) as guest, server.connect(other) as elsewhere:
             session = elsewhere.session
-            bob = {"X-Remote-User": "Bob"}
+            bob = {"Remote-User": "Bob"}
             for headers, code in (({}, 403), (bob, 403), (ADA, 200)):
                 how = {"json": {"guests": "read"}, "headers": headers}
                 assert await status(server, "PUT", CLOSE + id, **how) == code
@@ -129,7 +212,7 @@ async def in_parts(server: Server) -> AsyncIterator[bytes]:
 
 
 async def test_what_holds_everywhere_holds_in_a_document_too(tmp_path: Path) -> None:
-    chosen = settings(tmp_path, header="X-Remote-User", guests="read", operators=["Ada"])
+    chosen = settings(tmp_path, header="Remote-User", guests="read", operators=["Ada"])
     async with serve(chosen) as server:
         async with server.http.post(
             f"{server.url}/api/documents", json={}, headers=ADA

@@ -1,4 +1,4 @@
-"""A real nginx with the snippet of ``deploy/nginx.conf``, unprivileged, in a folder of its own."""
+"""A real nginx with a snippet of ``deploy/``, unprivileged, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -44,9 +44,14 @@ def find_nginx() -> str:
 
 
 @asynccontextmanager
-async def run_nginx(folder: Path, upstream: Path) -> AsyncIterator[str]:
-    """nginx in front of the server on the unix socket ``upstream``: its address, no slash."""
-    snippet = SNIPPET.read_text("utf-8")
+async def run_nginx(
+    folder: Path, upstream: Path, snippet: str | None = None
+) -> AsyncIterator[str]:
+    """nginx in front of the server on the unix socket ``upstream``: its address, no slash.
+
+    ``snippet`` is by default that of ``deploy/nginx.conf``.
+    """
+    snippet = SNIPPET.read_text("utf-8") if snippet is None else snippet
     assert snippet.count(f"unix:{SOCKET};") == 1 and snippet.count("listen 80;") == 1
     snippet = snippet.replace(f"unix:{SOCKET};", f"unix:{upstream};")
     async with _run(folder, snippet) as address:
@@ -64,8 +69,7 @@ async def run_bare_nginx(folder: Path, upstream: str, more: str = "") -> AsyncIt
 @asynccontextmanager
 async def _run(folder: Path, snippet: str) -> AsyncIterator[str]:
     nginx = find_nginx()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     snippet = snippet.replace("listen 80;", f"listen 127.0.0.1:{port};")
     configuration = folder / "nginx.conf"
     configuration.write_text(AROUND.format(folder=folder, snippet=snippet), "utf-8")
@@ -74,7 +78,7 @@ async def _run(folder: Path, snippet: str) -> AsyncIterator[str]:
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        await _answers(process, port)
+        await listens(process, port)
         yield f"http://127.0.0.1:{port}"
     finally:
         if process.returncode is None:
@@ -82,8 +86,14 @@ async def _run(folder: Path, snippet: str) -> AsyncIterator[str]:
         await process.communicate()
 
 
-async def _answers(process: asyncio.subprocess.Process, port: int) -> None:
-    """Wait until nginx listens, or say why it does not."""
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+async def listens(process: asyncio.subprocess.Process, port: int) -> None:
+    """Wait until a proxy listens, or say why it does not."""
     ended = asyncio.create_task(process.wait())
     async with asyncio.timeout(20):
         while True:
