@@ -38,7 +38,8 @@ async def test_offline_and_back(house: House) -> None:
     await ada.type("meanwhile")
     await bob.put_caret(0)
     await bob.type("Bob's ")
-    assert "unsaved edit" in await ada.status("offline")
+    await ada.page.wait_for_selector('#status[title*="kept in this browser"]')
+    assert await ada.status("offline") == "Offline · unsaved changes"
     assert await ada.text() == "Text: before meanwhile", "it stays readable"
     await ada.screenshot("offline")
 
@@ -134,7 +135,7 @@ async def test_an_acknowledgement_lost_on_its_way(house: House) -> None:
     async with asyncio.timeout(20):
         while not await house.text(document):
             pass  # nothing tells us: what would is what is held back
-    assert "unsaved" in await ada.status("late")
+    assert await ada.status("late") == "Not saved yet"
     ada.network_faults_expected = True
     house.wire.cut()
     assert await house.everybody_sees_the_same(document) == "once"

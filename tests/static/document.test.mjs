@@ -19,11 +19,12 @@ test("a page shows the document, and what it types is saved", async () => {
   page.type(5, "!");
   assert.equal(live.status.saving, true);
   assert.equal(live.status.atRisk, false);
-  assert.equal(browser.storage.keys("unsent").length, 1);
-  await clock.pass(10);
+  assert.equal(live.status.kept, false, "nothing is said before it is so");
+  await settled();
+  assert.deepEqual(browser.database.writes[0].changes[0][0], ["", "unsent", "d", "client-1"]);
   assert.equal(room.text, "hello!");
   assert.equal(live.status.saving, false);
-  assert.equal(browser.storage.keys("unsent").length, 0);
+  assert.equal(browser.database.all("unsent").length, 0);
   assert.equal(live.revision, 1);
   assert.equal(page.told("synchronized").length, 1);
 });
@@ -107,19 +108,19 @@ test("a refused edit becomes a rescue copy, and the page starts afresh", async (
   page.type(9, "!");
   await clock.pass(50);
   assert.equal(page.text, "base");
-  const [rescue] = live.rescues();
+  const [rescue] = await live.rescues();
   assert.equal(rescue.text, " darn!");
   assert.equal(rescue.reason, "vetoed");
   assert.equal(rescue.sentence, "No swearing.");
   assert.equal(page.told("rescue")[0].kept, true);
-  assert.equal(browser.storage.keys("unsent").length, 0);
+  assert.equal(browser.database.all("unsent").length, 0);
   assert.equal(page.writable, true);
   room.intercept = () => false;
   page.type(4, "ment");
   await clock.pass(10);
   assert.equal(room.text, "basement");
   live.discardRescue(rescue.id);
-  assert.deepEqual(live.rescues(), []);
+  assert.deepEqual(await live.rescues(), []);
 });
 
 test("an edit that is refused for now is sent again", async () => {
@@ -160,8 +161,8 @@ test("a differing checksum is reported, the local text kept, and the page healed
   await clock.pass(50);
   assert.equal(room.received.filter(({ type }) => type === "mismatch").length, 1);
   assert.equal(page.text, "same");
-  assert.equal(live.rescues()[0].text, "other");
-  assert.equal(live.rescues()[0].whole, true);
+  assert.equal((await live.rescues())[0].text, "other");
+  assert.equal((await live.rescues())[0].whole, true);
 });
 
 test("a checksum of another revision, or while something is unsent, says nothing", async () => {
@@ -186,8 +187,8 @@ test("a restored document: the words are kept, nothing is merged", async () => {
   await clock.pass(2000);
   assert.equal(page.text, "old");
   assert.equal(room.text, "old");
-  assert.deepEqual(live.rescues().map(({ text }) => text), ["old and new unsent"]);
-  assert.equal(browser.storage.keys("unsent").length, 0);
+  assert.deepEqual((await live.rescues()).map(({ text }) => text), ["old and new unsent"]);
+  assert.equal(browser.database.all("unsent").length, 0);
 });
 
 test("a deleted document: refused for good, the text is kept", async () => {
@@ -199,7 +200,7 @@ test("a deleted document: refused for good, the text is kept", async () => {
   assert.equal(live.status.connection, "refused");
   assert.equal(live.status.code, "deleted");
   assert.equal(page.writable, false);
-  assert.equal(live.rescues()[0].text, "text!");
+  assert.equal((await live.rescues())[0].text, "text!");
 });
 
 test("deleted while the line was cut: the handshake fails, and the reason is found", async () => {
@@ -211,7 +212,7 @@ test("deleted while the line was cut: the handshake fails, and the reason is fou
   await clock.pass(2000);
   assert.equal(live.status.connection, "refused");
   assert.equal(live.status.sentence, "The document was deleted.");
-  assert.equal(live.rescues()[0].text, "text!");
+  assert.equal((await live.rescues())[0].text, "text!");
 });
 
 test("a server that lost revisions: the whole text is kept", async () => {
@@ -226,7 +227,7 @@ test("a server that lost revisions: the whole text is kept", async () => {
   room.refusal = null;
   await clock.pass(2000);
   assert.equal(page.text, "text");
-  assert.deepEqual(live.rescues().map(({ text }) => text), ["text!"]);
+  assert.deepEqual((await live.rescues()).map(({ text }) => text), ["text!"]);
 });
 
 test("compacted away while offline: what was typed is a rescue copy", async () => {
@@ -238,8 +239,8 @@ test("compacted away while offline: what was typed is a rescue copy", async () =
   Object.assign(room, { up: true, oldest: 1 });
   await clock.pass(5000);
   assert.equal(page.text, ">x");
-  assert.equal(live.rescues()[0].text, "mine");
-  assert.equal(live.rescues()[0].reason, "compacted");
+  assert.equal((await live.rescues())[0].text, "mine");
+  assert.equal((await live.rescues())[0].reason, "compacted");
 });
 
 test("a reader can't write, and is told the server's refusals", async () => {
@@ -272,7 +273,7 @@ test("a writer becomes a reader, keeps what was typed meanwhile, and may write a
   assert.equal(page.writable, false);
   assert.equal(page.text, "text saved");
   assert.equal(room.text, "text saved");
-  assert.deepEqual(live.rescues().map(({ text, reason }) => [text, reason]), [[" and unsaved", "read_only"]]);
+  assert.deepEqual((await live.rescues()).map(({ text, reason }) => [text, reason]), [[" and unsaved", "read_only"]]);
   const [told] = page.told("notice");
   assert.deepEqual([told.code, told.kind], ["permissions_changed", "warning"]);
   assert.match(told.message, /not change it any more/);
@@ -291,11 +292,16 @@ test("a writer becomes a reader, keeps what was typed meanwhile, and may write a
 
 test("a full storage stops nobody, and is told", async () => {
   const { room, clock, page, live, browser } = await opened("");
-  browser.storage.quota = 10;
+  browser.database.quota = 10;
+  room.intercept = () => true;
   page.type(0, "x");
+  await clock.pass(10);
+  assert.equal(live.status.keeps, false);
   assert.equal(live.status.kept, false);
   assert.equal(live.status.atRisk, true);
-  await clock.pass(10);
+  room.intercept = () => false;
+  room.cut();
+  await clock.pass(1000);
   assert.equal(room.text, "x");
   assert.equal(live.status.kept, true);
   assert.equal(live.status.atRisk, false);
@@ -303,7 +309,7 @@ test("a full storage stops nobody, and is told", async () => {
 
 test("a rescue copy that the storage has no room for lives as long as the page", async () => {
   const { room, clock, page, live, browser } = await opened("");
-  browser.storage.quota = 10;
+  browser.database.quota = 10;
   room.intercept = ({ sequence }, socket) => {
     socket.tell({ type: "error", code: "read_only", message: "Read only.", sequence });
     return true;
@@ -311,16 +317,24 @@ test("a rescue copy that the storage has no room for lives as long as the page",
   page.type(0, "x");
   await clock.pass(50);
   assert.equal(page.told("rescue")[0].kept, false);
-  assert.deepEqual(live.rescues().map(({ text }) => text), ["x"]);
-  live.discardRescue(live.rescues()[0].id);
-  assert.deepEqual(live.rescues(), []);
+  assert.deepEqual((await live.rescues()).map(({ text }) => text), ["x"]);
+  live.discardRescue((await live.rescues())[0].id);
+  assert.deepEqual(await live.rescues(), []);
 });
 
 test("pages without storage work", async () => {
-  const { room, clock, page, live } = await opened("", { storage: null });
+  const refuses = () => Promise.reject(new Error("SecurityError"));
+  const { room, clock, page, live } = await opened("", {
+    storage: null,
+    database: { entries: refuses, write: refuses },
+  });
+  room.intercept = () => true;
   page.type(0, "x");
-  assert.equal(live.status.kept, false);
   await clock.pass(10);
+  assert.equal(live.status.keeps, false);
+  room.intercept = () => false;
+  room.cut();
+  await clock.pass(1000);
   assert.equal(room.text, "x");
 });
 
@@ -338,7 +352,7 @@ for (const [kind, overrides] of [["locks", {}], ["channels", { locks: null }]]) 
     await clock.pass(1000);
     assert.equal(room.text, ">x12");
     assert.equal(next.text, ">x12");
-    assert.equal(browser.storage.keys("unsent").length, 0);
+    assert.equal(browser.database.all("unsent").length, 0);
   });
 
   test(`a live tab's work is left to it (${kind})`, async () => {
@@ -347,7 +361,7 @@ for (const [kind, overrides] of [["locks", {}], ["channels", { locks: null }]]) 
     page.type(1, "1");
     const next = await browser.page(overrides);
     await clock.pass(1500);
-    assert.equal(browser.storage.keys("unsent").length, 1);
+    assert.equal(browser.database.all("unsent").length, 1);
     assert.equal(page.live.status.connection, "connected");
     assert.ok(!room.received.some(({ type, client }) => type === "hello" && client));
     next.crash();
@@ -378,15 +392,14 @@ test("what is about to be delivered is kept as it is sent, part by part", async 
   page.crash();
   room.intercept = ({ sequence }) => sequence === 2;
   await browser.page();
-  const [key] = browser.storage.keys("unsent");
-  const { sequence, revision, inflight, buffer } = JSON.parse(browser.storage.getItem(key));
+  const [{ sequence, revision, inflight, buffer }] = browser.database.all("unsent");
   assert.deepEqual({ sequence, revision, buffer }, { sequence: 2, revision: 1, buffer: null });
   assert.equal(inflight[1].insert.length, 500);
   room.intercept = () => false;
   room.cut();
   await clock.pass(5000);
   assert.equal(room.text.length, 1500);
-  assert.equal(browser.storage.keys("unsent").length, 0);
+  assert.equal(browser.database.all("unsent").length, 0);
 });
 
 test("work that had been committed unheard is not delivered twice", async () => {
@@ -411,9 +424,9 @@ test("a closed tab's work that is refused becomes a rescue copy", async () => {
   const next = await browser.page();
   await clock.pass(500);
   assert.equal(room.text, "x");
-  assert.deepEqual(next.live.rescues().map(({ text }) => text), ["mine"]);
+  assert.deepEqual((await next.live.rescues()).map(({ text }) => text), ["mine"]);
   assert.equal(next.told("rescue").length, 1);
-  assert.equal(browser.storage.keys("unsent").length, 0);
+  assert.equal(browser.database.all("unsent").length, 0);
 });
 
 /** A tab with unsent work that sleeps (its clock stands still) while another one delivers it. */
@@ -442,7 +455,7 @@ test("a tab that slept while another delivered its work starts afresh", async ()
   const { browser, own, page, other } = await slept();
   await own.pass(2000);
   assert.equal(page.text, "slept well");
-  assert.deepEqual(page.live.rescues(), []);
+  assert.deepEqual(await page.live.rescues(), []);
   page.type(10, "!");
   await settled();
   assert.equal(browser.room.text, "slept well!");
@@ -452,7 +465,8 @@ test("a tab that slept while another delivered its work starts afresh", async ()
 test("what is typed at the moment of waking is a rescue copy, the rest arrived", async () => {
   const { browser, own, page } = await slept();
   page.type(5, "awake");
-  assert.deepEqual(page.live.rescues().map(({ text }) => text), ["awake"]);
+  await settled();
+  assert.deepEqual((await page.live.rescues()).map(({ text }) => text), ["awake"]);
   await own.pass(2000);
   assert.equal(page.text, "slept well");
   assert.equal(browser.room.text, "slept well");
@@ -541,10 +555,10 @@ test("random pages on one room converge, with cut lines and crashed tabs", () =>
     for (const [index, page] of pages.entries()) {
       assert.equal(page.text, room.text, `page ${index}`);
       assert.equal(page.live.synchronized, true);
-      assert.deepEqual(page.live.rescues(), []);
+      assert.deepEqual(await page.live.rescues(), []);
       page.crash();
     }
-    for (const { storage } of browsers) assert.deepEqual(storage.keys("unsent"), []);
+    for (const { database } of browsers) assert.deepEqual(database.all("unsent"), []);
   }));
 
 test("every character that was ever typed arrives exactly once", () =>

@@ -41,7 +41,7 @@ test("one edit, two edits", () => {
 
 test("the status says whether the work is safe", () => {
   const status = (change) => ({
-    connection: "connected", unsaved: 0, atRisk: false, kept: true, sentence: null, ...change,
+    connection: "connected", unsaved: 0, atRisk: false, kept: true, keeps: true, sentence: null, ...change,
   });
   const said = (change, ...more) => {
     const { state, text } = describe(status(change), true, ...more);
@@ -49,14 +49,18 @@ test("the status says whether the work is safe", () => {
   };
   assert.equal(said({}), "saved: Saved");
   assert.equal(said({ unsaved: 1 }), "saving: Saving…");
-  assert.equal(said({ unsaved: 2, atRisk: true }), "late: Not saved yet · 2 unsaved edits");
+  assert.equal(said({ unsaved: 2, atRisk: true }), "late: Not saved yet");
   assert.equal(said({ connection: "connecting" }), "connecting: Connecting…");
   assert.equal(said({ connection: "connecting" }, true), "offline: Offline");
   assert.equal(said({ connection: "offline" }), "offline: Offline");
-  assert.equal(said({ connection: "offline", unsaved: 1 }), "offline: Offline · 1 unsaved edit");
-  assert.equal(said({ connection: "offline", unsaved: 1, kept: false }), "stopped: Offline · 1 unsaved edit");
-  assert.equal(said({ unsaved: 1, kept: false }), "stopped: Not saved yet · 1 unsaved edit");
+  assert.equal(said({ connection: "offline", unsaved: 1 }), "offline: Offline · unsaved changes");
+  assert.equal(said({ connection: "offline", unsaved: 1, keeps: false }), "stopped: Offline · unsaved changes");
+  assert.equal(said({ unsaved: 1, atRisk: true, keeps: false }), "stopped: Not saved yet");
   assert.equal(said({ connection: "refused" }), "stopped: Not connected");
+  const offline = (change) => describe(status({ connection: "offline", unsaved: 1, ...change }), true).title;
+  assert.match(offline({}), /kept in this browser/);
+  assert.doesNotMatch(offline({ kept: false }), /kept in this browser/);
+  assert.match(offline({ kept: false, keeps: false }), /could not keep/);
   assert.equal(describe(status({ connection: "refused", sentence: "Gone." }), true).title, "Gone.");
   assert.equal(describe(status({}), false).text, "Read only");
 });

@@ -54,6 +54,32 @@ export class MemoryStorage {
   keys = (kind) => [...this.#items.keys()].filter((key) => key.includes(`:${kind}:`));
 }
 
+/** The browser's database, with room for `quota` characters in an entry. */
+export class MemoryDatabase {
+  quota = Infinity;
+  /** Tests may hold writes back: resolves when they may go on. */
+  pause = null;
+  writes = [];
+  #entries = new Map();
+  async entries(prefix) {
+    const all = [...this.#entries.values()];
+    return structuredClone(all.filter(([key]) => prefix.every((part, index) => key[index] === part)));
+  }
+  async write(changes, how) {
+    await this.pause;
+    if (changes.some(([, value]) => (JSON.stringify(value) ?? "").length > this.quota)) {
+      throw new Error("QuotaExceededError");
+    }
+    this.writes.push({ changes, ...how });
+    for (const [key, value] of structuredClone(changes)) {
+      if (value === undefined) this.#entries.delete(JSON.stringify(key));
+      else this.#entries.set(JSON.stringify(key), [key, value]);
+    }
+  }
+  /** The values of a kind: "unsent" or "rescue". */
+  all = (kind) => [...this.#entries.values()].filter(([key]) => key[1] === kind).map(([, value]) => value);
+}
+
 /** Web Locks, as far as they are used. */
 export class MemoryLocks {
   #held = new Set();
@@ -200,11 +226,13 @@ export class Room extends Ordering {
 export class Browser {
   clock = new Clock();
   storage = new MemoryStorage();
+  database = new MemoryDatabase();
   locks = new MemoryLocks();
   channels = memoryChannels();
   /** What was thrown, and taken care of. */
   reports = [];
   #wakers = new Set();
+  #leavers = new Set();
   #tokens = 0;
 
   constructor(room = new Room("")) {
@@ -213,6 +241,11 @@ export class Browser {
 
   wake() {
     for (const fn of this.#wakers) fn();
+  }
+
+  /** All pages are hidden. */
+  leave() {
+    for (const fn of this.#leavers) fn();
   }
 
   environment(overrides = {}) {
@@ -264,6 +297,8 @@ export class Browser {
       whyRefused: async () => room.reason,
       report: (error) => this.reports.push(error),
       address: "http://collab.test/d/d",
+      onLeave: (fn) => this.#leavers.add(fn),
+      database: this.database,
       storage: this.storage,
       locks: this.locks,
       BroadcastChannel: this.channels,

@@ -2,14 +2,18 @@
 
 import { composeAll, insertedText } from "./ot.js";
 import { deliverableLater } from "./refusals.js";
+import { split } from "./splitting.js";
 import { Synchronizer } from "./synchronizer.js";
 
 /** Why work is kept as a rescue copy that can't be brought together with what others wrote. */
 const UNFIT = { code: "page_failed", message: "It could not be brought together with what others wrote." };
 
+const OUTRUN = { code: "superseded", message: "A part of it may have been saved before the tab was closed." };
+
 export class Delivery {
   #environment;
   #unsent;
+  #marks;
   #claims;
   #url;
   #document;
@@ -21,14 +25,17 @@ export class Delivery {
    * @param {object} options
    * @param {import("./environment.js").Environment} options.environment
    * @param {import("./unsent.js").Unsent} options.unsent
+   * @param {import("./marks.js").Marks} options.marks
    * @param {ReturnType<typeof import("./claims.js").openClaims>} options.claims
    * @param {string} options.url of the document's socket
    * @param {{id: string, title: string}} options.document
-   * @param {(rescue: object) => void} options.rescued some work became a rescue copy
+   * @param {(copy: ReturnType<import("./unsent.js").Unsent["rescue"]>) => void} options.rescued
+   *   some work became a rescue copy
    */
-  constructor({ environment, unsent, claims, url, document, rescued }) {
+  constructor({ environment, unsent, marks, claims, url, document, rescued }) {
     this.#environment = environment;
     this.#unsent = unsent;
+    this.#marks = marks;
     this.#claims = claims;
     this.#url = url;
     this.#document = document;
@@ -38,12 +45,12 @@ export class Delivery {
   /** Delivers all there is, one at a time. Resolves to the number of tabs whose work arrived. */
   async run() {
     let delivered = 0;
-    for (const client of this.#unsent.clients(this.#document.id)) {
+    for (const { client } of await this.#unsent.records(this.#document.id)) {
       if (this.#closed) break;
-      const release = await this.#claims.tryToTake(client);
+      const release = await this.#claims.tryToTake(client.id);
       if (!release) continue; // its tab lives
       try {
-        if (await this.#deliver(client)) delivered += 1;
+        if (await this.#deliver(client.id)) delivered += 1;
       } finally {
         release();
       }
@@ -60,9 +67,10 @@ export class Delivery {
   /** @returns {Promise<boolean>} whether everything was acknowledged */
   async #deliver(client) {
     const { id, title } = this.#document;
-    const record = this.#unsent.load(id, client);
+    // First the mark: whatever its tab, should it wake up, wrote before that is read here.
+    if (!this.#claims.certain) this.#marks.set(id, client);
+    const record = await this.#unsent.load(id, client);
     if (!record || this.#closed) return false;
-    if (!this.#claims.certain) this.#unsent.markTaken(id, client);
 
     const { error } = await this.#talk(record);
     if (error === undefined || (error && deliverableLater(error))) return false;
@@ -72,8 +80,7 @@ export class Delivery {
       const reason = { reason: error.code, sentence: error.message };
       if (text) {
         const copy = { document: id, title, ...reason, text, whole: false };
-        const { rescue, kept } = this.#unsent.rescue(copy);
-        this.#rescued({ ...rescue, kept });
+        this.#rescued(this.#unsent.rescue(copy));
       }
     }
     this.#unsent.remove(id, client);
@@ -103,10 +110,11 @@ export class Delivery {
           fresh: () => {},
           remote: () => {},
           welcomed: done,
+          outrun: () => finish({ error: sentAtOnce(record, synchronizer) ? null : OUTRUN }),
           pendingChanged: () => {
             // Before the next part goes out: sent again, it has to be the same part.
             record.client = { ...record.client, ...pendingOf(synchronizer.machine) };
-            this.#unsent.save(record.document, identity, synchronizer.machine);
+            this.#unsent.save(record.document, identity, synchronizer.machine, { strict: true });
             done();
           },
           lost: (error) => finish({ error }),
@@ -120,6 +128,14 @@ export class Delivery {
       synchronizer.open();
     });
   }
+}
+
+/**
+ * Whether all that is recorded has gone out when a number after that of its first part is used:
+ * the record is older than what its tab sent last.
+ */
+function sentAtOnce({ client: { buffer } }, { limits }) {
+  return !buffer || split(buffer, limits).rest === null;
 }
 
 function pendingOf({ revision, sequence, inflight, buffer }) {

@@ -84,12 +84,14 @@ export class LiveDocument extends EventTarget {
       editor,
       document,
       connected: () => this.status.connection === "connected",
+      atRisk: () => this.#atRisk(),
+      changed: () => this.#statusChanged(),
       rescued: (rescue) => this.#tell("rescue", rescue),
     });
     this.#recovery = new Recovery({
       editor, environment, document, keeping: this.#keeping, synchronizer: this.#synchronizer,
     });
-    this.status = statusOf(this.#synchronizer, this.#keeping.kept);
+    this.status = statusOf(this.#synchronizer, this.#keeping);
   }
 
   /** Connects. Resolves when the editor holds the document; keeps trying until then. */
@@ -111,8 +113,8 @@ export class LiveDocument extends EventTarget {
   }
 
   /**
-   * The user changed the document; the editor shows it already. When this returns, the edit
-   * is in the browser's storage (unless `status.kept` says otherwise).
+   * The user changed the document; the editor shows it already. It is written to the browser's
+   * storage at once, but not waited for: `status.kept` says when it is there.
    *
    * @param {Delta | object[]} change
    */
@@ -195,7 +197,7 @@ export class LiveDocument extends EventTarget {
     return this.#positions.local(this.#synchronizer.machine, revision, position, owner);
   }
 
-  /** @returns {import("./unsent.js").Rescue[]} the oldest first */
+  /** @returns {Promise<import("./unsent.js").Rescue[]>} the oldest first */
   rescues() {
     return this.#keeping.rescues();
   }
@@ -268,10 +270,16 @@ export class LiveDocument extends EventTarget {
 
   #statusChanged() {
     if (this.#synchronizer.connection.status === "connecting") this.#recovery.connecting();
-    const status = statusOf(this.#synchronizer, this.#keeping.kept);
+    if (this.#synchronizer.machine) this.#keeping.secure(this.#synchronizer);
+    const status = statusOf(this.#synchronizer, this.#keeping);
     if (canonicalJSON(status) === canonicalJSON(this.status)) return;
     this.status = status;
     this.#tell("status", status);
+  }
+
+  /** Whether the server may not get soon what is unsent. */
+  #atRisk() {
+    return this.#synchronizer.connection.status !== "connected" || this.#synchronizer.overdue;
   }
 
   #rename(named) {

@@ -1,3 +1,5 @@
+import { Database } from "./database.js";
+
 /**
  * What the engine takes from the browser, in one place: tests bring their own.
  *
@@ -14,7 +16,9 @@
  *   the server says about the document behind a socket's address; null: nothing final
  * @property {(error: unknown) => void} report tells a developer what was thrown and is taken care of
  * @property {string} address of the page
- * @property {Storage | null} storage survives a reload; null where it is forbidden
+ * @property {(fn: () => void) => void} onLeave calls `fn` when the page may be about to end
+ * @property {Pick<import("./database.js").Database, "entries" | "write">} database
+ * @property {Storage | null} storage `localStorage`; null where it is forbidden
  * @property {LockManager | null} locks null on pages that are not secure (http:)
  * @property {typeof globalThis.BroadcastChannel} BroadcastChannel
  */
@@ -32,6 +36,8 @@ export function browserEnvironment() {
     whyRefused,
     report: (error) => console.error("The document is loaded again, because of:", error),
     address: globalThis.location?.href,
+    onLeave,
+    database: new Database(),
     storage: storage(),
     locks: globalThis.navigator?.locks ?? null,
     BroadcastChannel: globalThis.BroadcastChannel,
@@ -80,6 +86,12 @@ function onWake(fn) {
     removeEventListener("offline", fn);
     document.removeEventListener("visibilitychange", visible);
   };
+}
+
+/** Once hidden, a page on a phone may never hear anything again. */
+function onLeave(fn) {
+  addEventListener("pagehide", fn);
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && fn());
 }
 
 /**

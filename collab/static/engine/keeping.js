@@ -8,20 +8,31 @@ import { Delivery } from "./delivery.js";
 import { textOf } from "./content.js";
 import { attempt } from "./guarding.js";
 import { Delta, insertedText } from "./ot.js";
+import { Marks } from "./marks.js";
+import { bringOver } from "./migration.js";
 import { keepsWholeText } from "./refusals.js";
 import { Unsent } from "./unsent.js";
 
 /** How often closed tabs' work is looked for, in ms. */
 const LOOK_FOR_ORPHANS = 60_000;
 
+/** How long a rescue copy may take to be written until it counts as not kept, in ms. */
+const WRITTEN_WITHIN = 5_000;
+
 export class Keeping {
-  /** Whether unacknowledged edits survive this page. */
+  /** Whether all unacknowledged edits are on this computer's disk. */
   kept = true;
+  /** Whether the browser's storage takes what it is given. */
+  keeps = true;
   /** The client under whose name this page's work is kept. @type {string | null} */
   client = null;
 
   #environment;
+  #namespace;
   #unsent;
+  #marks;
+  #saves = 0;
+  #secured = false; // whether the newest state is being written to the disk itself
   #claims;
   #url;
   #page;
@@ -38,14 +49,18 @@ export class Keeping {
    * @param {import("./content.js").Editor} options.editor
    * @param {() => {id: string, title: string, like: string}} options.document
    * @param {() => boolean} options.connected
+   * @param {() => boolean} options.atRisk whether unsent edits have to be on the disk at once
+   * @param {() => void} options.changed `kept` or `keeps` did
    * @param {(rescue: object) => void} options.rescued some work became a rescue copy
    */
-  constructor({ environment, namespace, url, editor, document, connected, rescued }) {
+  constructor({ environment, namespace, url, ...page }) {
     this.#environment = environment;
+    this.#namespace = namespace;
     this.#unsent = new Unsent(environment, namespace);
     this.#claims = openClaims(environment, namespace);
+    this.#marks = new Marks(environment, namespace);
     this.#url = url;
-    this.#page = { editor, document, connected, rescued };
+    this.#page = page;
   }
 
   /** From here on, this page's work is that of `client`. */
@@ -66,9 +81,21 @@ export class Keeping {
   // This page's work.
 
   /** What is pending now. @param {import("./synchronizer.js").Synchronizer} synchronizer */
-  save({ identity, machine }) {
-    const saved = this.#unsent.save(this.#id, identity, machine);
-    this.kept = saved || !machine.inflight;
+  async save({ identity, machine }) {
+    const mine = ++this.#saves;
+    const strict = this.#page.atRisk();
+    this.#secured = strict || !machine.inflight;
+    this.kept = !machine.inflight;
+    const outcome = await this.#unsent.save(this.#page.document(), identity, machine, { strict });
+    if (mine !== this.#saves) return; // there is a newer state
+    this.keeps = outcome !== "refused";
+    this.kept ||= outcome === "strict";
+    this.#page.changed();
+  }
+
+  /** What is pending is on the disk soon, should it not be already. */
+  secure(synchronizer) {
+    if (!this.#secured && this.#page.atRisk()) this.save(synchronizer);
   }
 
   /** A client's work is not to be delivered any more. */
@@ -78,7 +105,7 @@ export class Keeping {
 
   /** Whether another tab, which could not know that this one lives, took its work over. */
   wasTaken({ client }) {
-    return !this.#claims.certain && this.#unsent.wasTaken(this.#id, client);
+    return !this.#claims.certain && this.#marks.has(this.#id, client);
   }
 
   // Rescue copies.
@@ -93,13 +120,27 @@ export class Keeping {
     if (!text) return;
     const { id, title } = document();
     const copy = { document: id, title, reason: code, sentence: message, text, whole };
-    const { rescue, kept } = this.#unsent.rescue(copy);
-    rescued({ ...rescue, kept });
+    this.#tell(this.#unsent.rescue(copy));
   }
 
-  /** @returns {import("./unsent.js").Rescue[]} the oldest first */
-  rescues() {
+  /** Tells of a rescue copy once it is known whether it is kept. */
+  async #tell({ rescue, written }) {
+    const late = new Promise((resolve) => {
+      const timer = this.#environment.setTimeout(() => resolve("late"), WRITTEN_WITHIN);
+      written.then(() => this.#environment.clearTimeout(timer));
+    });
+    const kept = (await Promise.race([written, late])) === "strict";
+    this.#page.rescued({ ...rescue, kept });
+  }
+
+  /** @returns {Promise<import("./unsent.js").Rescue[]>} the oldest first */
+  async rescues() {
+    await this.#bringOver();
     return this.#unsent.rescues(this.#id);
+  }
+
+  #bringOver() {
+    return bringOver(this.#environment, this.#namespace, this.#unsent, this.#claims);
   }
 
   discardRescue(id) {
@@ -110,19 +151,21 @@ export class Keeping {
 
   /** Delivers what closed tabs left, now and from time to time. */
   async lookForOrphans() {
-    const { document, connected, rescued } = this.#page;
+    const { document, connected } = this.#page;
     if (this.#delivery || !connected()) return;
     this.#environment.clearTimeout(this.#orphanTimer);
     this.#delivery = new Delivery({
       environment: this.#environment,
       unsent: this.#unsent,
+      marks: this.#marks,
       claims: this.#claims,
       url: this.#url,
       document: document(),
-      rescued,
+      rescued: (copy) => this.#tell(copy),
     });
     try {
       await this.#released;
+      await this.#bringOver();
       await this.#delivery.run();
     } catch (error) {
       this.#environment.report(error); // what is there stays there for the next time

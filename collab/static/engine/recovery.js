@@ -112,7 +112,7 @@ export class Recovery {
     const { machine, identity } = this.#synchronizer;
     const client = identity?.client ?? null;
     if (mendedByFreshStart(error)) {
-      const delivered = deliveredByAnother(error) && this.#keeping.kept;
+      const delivered = deliveredByAnother(error) && (error.code !== "superseded" || this.#keeping.keeps);
       if (!keepsWholeText(error) && !delivered) {
         this.#keeping.rescue(error, attempt(() => machine?.unsent));
         this.#keeping.forget(client);

@@ -6,8 +6,9 @@
  * @property {number} unsaved edits that are not acknowledged
  * @property {boolean} saving whether there are any
  * @property {boolean} atRisk saving, and the server is away or slow, or the browser's storage
- *   refused to keep the edits
- * @property {boolean} kept whether unacknowledged edits survive this page
+ *   refuses to keep the edits
+ * @property {boolean} kept whether all unacknowledged edits are on this computer's disk
+ * @property {boolean} keeps whether the browser's storage takes what it is given
  * @property {string | null} code why it is refused or offline, if the server said
  * @property {string | null} sentence the same for a person
  * @property {number | null} retryAt when it tries again, in seconds since 1970
@@ -15,10 +16,10 @@
 
 /**
  * @param {import("./synchronizer.js").Synchronizer} synchronizer
- * @param {boolean} kept whether unacknowledged edits survive this page
+ * @param {{kept: boolean, keeps: boolean}} keeping
  * @returns {Status}
  */
-export function statusOf({ connection, machine, overdue }, kept) {
+export function statusOf({ connection, machine, overdue }, { kept, keeps }) {
   const { status, error, retryAt } = connection;
   const unsaved = machine?.unsaved ?? 0;
   const saving = unsaved > 0;
@@ -26,8 +27,9 @@ export function statusOf({ connection, machine, overdue }, kept) {
     connection: status,
     unsaved,
     saving,
-    atRisk: saving && (status !== "connected" || overdue || !kept),
+    atRisk: saving && (status !== "connected" || overdue || !keeps),
     kept,
+    keeps,
     code: error?.code ?? null,
     sentence: error?.message ?? null,
     retryAt: retryAt && retryAt / 1000,

@@ -41,6 +41,7 @@ const LIMITS = { operation_size: 32 * 1024, message_size: 64 * 1024 };
  * @property {(error: unknown) => void} failed something threw: what is here can't be trusted
  * @property {(operation: object) => void} [committed] one operation, in order, own ones too
  * @property {() => void} [advanced] after some operations: the content is at a new revision
+ * @property {() => void} [outrun] the server has more from this client than is known here
  * @property {(message: object) => void} [told] any other message
  * @property {() => void} [statusChanged]
  */
@@ -153,6 +154,10 @@ export class Synchronizer {
     this.#welcomed = true;
     this.limits = { ...LIMITS, ...welcome.limits };
     const { client, secret, epoch } = welcome;
+    if (this.#owner.outrun && welcome.sequence > (this.machine?.sequence ?? 0)) {
+      this.#owner.outrun();
+      return;
+    }
     if (this.machine && welcome.operations && epoch === this.identity.epoch) {
       if (!this.#take(welcome.operations)) return;
       this.#sendPending();

@@ -1,19 +1,16 @@
 /**
- * What was typed and is not acknowledged, kept in the browser's storage so that a closed or
- * crashed tab loses nothing; and rescue copies of what can't be delivered any more.
+ * What was typed and is not acknowledged, kept in the browser's database so that a closed tab or
+ * a killed browser loses nothing; and rescue copies of what can't be delivered any more.
  *
- * Only pending deltas are written, never the document. Everything here is synchronous:
- * when `save` returns, the work survives the tab.
+ * Only pending deltas are written, never the document. Typing never waits for it: what changes
+ * while one transaction is on its way goes into the next one, in its newest state.
  */
 
 import { Delta } from "./ot.js";
 
-/** How long a mark that a client's work was taken over stays, in ms. */
-const MARK_KEPT = 30 * 24 * 3600 * 1000;
-
 /**
  * @typedef {object} UnsentRecord
- * @property {string} document
+ * @property {{id: string, title: string}} document
  * @property {import("./synchronizer.js").Identity} identity
  * @property {{id: string, revision: number, sequence: number, inflight: Delta,
  *   buffer: Delta | null}} client as `Client` takes it
@@ -28,155 +25,183 @@ const MARK_KEPT = 30 * 24 * 3600 * 1000;
  * @property {string} text what was typed, or the whole text where `whole` is true
  * @property {boolean} whole
  * @property {number} saved seconds since 1970
+ *
+ * @typedef {"strict" | "relaxed" | "refused"} Outcome strict: on the disk; relaxed: with the
+ *   browser; refused: nowhere but on this page
  */
 
 export class Unsent {
-  #storage;
+  #database;
   #now;
   #token;
-  #prefix;
-  /** Rescue copies that the storage had no room for: they live as long as the page. */
-  #homeless = [];
+  #namespace;
+  /** What this page put and the database does not have: text of the key → [key, value]. */
+  #here = new Map();
+  #next = null; // what goes into the next transaction
+  #last = Promise.resolve();
+  #writes = 0; // that succeeded
 
   /**
    * @param {import("./environment.js").Environment} environment
    * @param {string} namespace tells the Collabs on one site apart: the base path
    */
   constructor(environment, namespace) {
-    this.#storage = environment.storage;
+    this.#database = environment.database;
     this.#now = environment.now;
     this.#token = environment.token;
-    this.#prefix = `collab:${namespace}`;
+    this.#namespace = namespace;
+    environment.onLeave(() => this.#writeNext());
   }
 
   /**
    * Keeps what `client` has pending, or forgets it when everything is acknowledged.
    *
-   * @param {string} document id
+   * @param {{id: string, title: string}} document
    * @param {import("./synchronizer.js").Identity} identity
    * @param {import("./client.js").Client} client
-   * @returns {boolean} false when the browser's storage refused
+   * @param {{strict: boolean}} how whether it has to be on the disk
+   * @returns {Promise<Outcome>}
    */
-  save(document, identity, client) {
-    if (!client.inflight) return this.remove(document, identity.client);
+  save({ id, title }, identity, client, { strict }) {
+    if (!client.inflight) return this.remove(id, identity.client);
     const { revision, sequence, inflight, buffer } = client;
     const record = {
       ...identity,
+      title,
       revision,
       sequence,
       inflight: inflight.ops,
       buffer: buffer?.ops ?? null,
       saved: this.#now() / 1000,
     };
-    return this.#write(this.#key("unsent", document, identity.client), record);
+    return this.#put(["unsent", id, identity.client], record, strict);
   }
 
-  /** @returns {boolean} */
+  /** @returns {Promise<Outcome>} */
   remove(document, client) {
-    return this.#erase(this.#key("unsent", document, client));
+    return this.#put(["unsent", document, client], undefined, false);
   }
 
-  /** The client ids whose work on the document waits here, live tabs' too. */
-  clients(document) {
-    const prefix = this.#key("unsent", document, "");
-    return this.#keys(prefix).map((key) => key.slice(prefix.length));
+  /**
+   * What waits here, live tabs' work too, the oldest first.
+   * @param {string} [document] only what was written in it
+   * @returns {Promise<UnsentRecord[]>}
+   */
+  async records(document) {
+    const found = await this.#entries(document === undefined ? ["unsent"] : ["unsent", document]);
+    return found.map(([[id, client], record]) => recordOf(id, client, record)).sort(byTime);
   }
 
-  /** @returns {UnsentRecord | null} */
-  load(document, client) {
-    const record = this.#read(this.#key("unsent", document, client));
-    if (!record) return null;
-    const { secret, epoch, revision, sequence, inflight, buffer, saved } = record;
-    return {
-      document,
-      identity: { client, secret, epoch },
-      client: {
-        id: client,
-        revision,
-        sequence,
-        inflight: new Delta(inflight),
-        buffer: buffer && new Delta(buffer),
-      },
-      saved,
-    };
-  }
-
-  /** Marks that another tab delivers this client's work: should its own tab wake up, it knows. */
-  markTaken(document, client) {
-    const now = this.#now();
-    for (const key of this.#keys(this.#key("taken", document, ""))) {
-      if (this.#read(key) < now - MARK_KEPT) this.#erase(key);
-    }
-    this.#write(this.#key("taken", document, client), now);
-  }
-
-  /** Whether another tab took this client's work over. */
-  wasTaken(document, client) {
-    return this.#read(this.#key("taken", document, client)) !== null;
+  /** @returns {Promise<UnsentRecord | null>} */
+  async load(document, client) {
+    const found = await this.records(document);
+    return found.find(({ identity }) => identity.client === client) ?? null;
   }
 
   /**
    * Keeps a rescue copy.
    *
    * @param {Omit<Rescue, "id" | "saved">} copy
-   * @returns {{rescue: Rescue, kept: boolean}} kept: whether it survives the page
+   * @returns {{rescue: Rescue, written: Promise<Outcome>}}
    */
   rescue(copy) {
     const rescue = { ...copy, id: this.#token(), saved: this.#now() / 1000 };
-    const kept = this.#write(this.#key("rescue", copy.document, rescue.id), rescue);
-    if (!kept) this.#homeless.push(rescue);
-    return { rescue, kept };
+    return { rescue, written: this.#put(["rescue", copy.document, rescue.id], rescue, true) };
   }
 
-  /** @returns {Rescue[]} of the document, the oldest first */
-  rescues(document) {
-    const stored = this.#keys(this.#key("rescue", document, "")).map((key) => this.#read(key));
-    const here = this.#homeless.filter((rescue) => rescue.document === document);
-    return [...stored, ...here].filter(Boolean).sort((a, b) => a.saved - b.saved);
+  /**
+   * @param {string} [document] only those of it
+   * @returns {Promise<Rescue[]>} the oldest first
+   */
+  async rescues(document) {
+    const found = await this.#entries(document === undefined ? ["rescue"] : ["rescue", document]);
+    return found.map(([, rescue]) => rescue).sort(byTime);
   }
 
+  /** @returns {Promise<Outcome>} */
   discardRescue(document, id) {
-    this.#homeless = this.#homeless.filter((rescue) => rescue.id !== id);
-    this.#erase(this.#key("rescue", document, id));
+    return this.#put(["rescue", document, id], undefined, true);
   }
 
-  #key(kind, document, name) {
-    return `${this.#prefix}:${kind}:${document}:${name}`;
+  /** Takes in an entry as an earlier version of Collab kept it. @returns {Promise<Outcome>} */
+  adopt(kind, document, name, value) {
+    return this.#put([kind, document, name], value, true);
   }
 
-  #keys(prefix) {
-    return this.#attempt([], (storage) => {
-      const keys = [];
-      for (let i = 0; i < storage.length; i++) keys.push(storage.key(i));
-      return keys.filter((key) => key.startsWith(prefix));
-    });
-  }
-
-  #read(key) {
-    return this.#attempt(null, (storage) => JSON.parse(storage.getItem(key)));
-  }
-
-  #write(key, value) {
-    return this.#attempt(false, (storage) => {
-      storage.setItem(key, JSON.stringify(value));
-      return true;
-    });
-  }
-
-  #erase(key) {
-    return this.#attempt(false, (storage) => {
-      storage.removeItem(key);
-      return true;
-    });
-  }
-
-  /** Storage may be missing, forbidden or full: that must never stop anybody's typing. */
-  #attempt(otherwise, access) {
-    if (!this.#storage) return otherwise;
-    try {
-      return access(this.#storage);
-    } catch {
-      return otherwise;
+  #put(path, value, strict) {
+    const key = [this.#namespace, ...path];
+    const name = JSON.stringify(key);
+    const change = [key, value];
+    this.#here.set(name, change);
+    if (!this.#next) {
+      const next = { changes: new Map(), strict: false };
+      next.written = this.#last.then(() => next.outcome ?? this.#writeNext());
+      this.#next = next;
+      this.#last = next.written;
     }
+    this.#next.changes.set(name, change);
+    this.#next.strict ||= strict;
+    return this.#next.written;
   }
+
+  /** Writes what waits, at once. */
+  #writeNext() {
+    const next = this.#next;
+    if (!next) return undefined;
+    this.#next = null;
+    next.outcome = this.#write(next);
+    return next.outcome;
+  }
+
+  /** @returns {Promise<Outcome>} */
+  async #write({ changes, strict }) {
+    try {
+      await this.#database.write([...changes.values()], { strict });
+    } catch {
+      return "refused"; // forbidden or full: that must never stop anybody's typing
+    }
+    this.#writes += 1;
+    for (const [name, change] of changes) {
+      if (this.#here.get(name) === change) this.#here.delete(name);
+    }
+    return strict ? "strict" : "relaxed";
+  }
+
+  /** The entries below `path`: [the rest of the key, value]. */
+  async #entries(path) {
+    const prefix = [this.#namespace, ...path];
+    const found = new Map();
+    const take = ([key, value]) => {
+      if (!prefix.every((part, index) => key[index] === part)) return;
+      const rest = key.slice(2); // namespace and kind
+      if (value === undefined) found.delete(JSON.stringify(rest));
+      else found.set(JSON.stringify(rest), [rest, value]);
+    };
+    let stored;
+    let writes;
+    do {
+      writes = this.#writes; // what is written meanwhile is neither there nor here
+      stored = await this.#database.entries(prefix).catch(() => []);
+    } while (writes !== this.#writes);
+    stored.forEach(take);
+    for (const change of this.#here.values()) take(change);
+    return [...found.values()];
+  }
+}
+
+const byTime = (a, b) => a.saved - b.saved;
+
+function recordOf(id, client, { secret, epoch, title, revision, sequence, inflight, buffer, saved }) {
+  return {
+    document: { id, title: title ?? "" },
+    identity: { client, secret, epoch },
+    client: {
+      id: client,
+      revision,
+      sequence,
+      inflight: new Delta(inflight),
+      buffer: buffer && new Delta(buffer),
+    },
+    saved,
+  };
 }

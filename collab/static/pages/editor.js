@@ -84,7 +84,7 @@ new ResizeObserver(([{ contentRect }]) => {
 
 // Work that this browser could not even keep is worth a question before it is gone.
 addEventListener("beforeunload", (event) => {
-  if (live.status.unsaved && !live.status.kept) event.preventDefault();
+  if (live.status.unsaved && !live.status.keeps) event.preventDefault();
 });
 
 live.open();

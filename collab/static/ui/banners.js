@@ -5,7 +5,7 @@ import { element } from "./elements.js";
 /**
  * Shows each rescue copy as a banner: what happened, the text, a way to copy and to discard it.
  * @param {HTMLElement} place
- * @param {{rescues(): Array<import("../engine/unsent.js").Rescue>, discardRescue(id: string): void}} live
+ * @param {{rescues(): Promise<Array<import("../engine/unsent.js").Rescue>>, discardRescue(id: string): void}} live
  * @returns {{add(rescue: object): void}} to show one that was kept just now
  */
 export function rescueBanners(place, live) {
@@ -66,7 +66,7 @@ export function rescueBanners(place, live) {
     shown.delete(rescue.id);
   }
 
-  for (const rescue of live.rescues()) add(rescue);
+  live.rescues().then((rescues) => rescues.forEach(add));
   return { add };
 }
 

@@ -1,36 +1,39 @@
 /** Whether the work is safe, in plain sight but calm. */
 
-import { counted } from "./words.js";
-
 /** Being saved for less than this is not worth a word, in milliseconds. */
 const UNREMARKABLE = 400;
 
+/** What becomes of unsaved changes when this page is closed now. */
+function whetherSafe({ kept, keeps }) {
+  if (!keeps) return "This browser could not keep a copy of them: leave this page open until they are saved.";
+  return kept
+    ? "They are kept in this browser and will be sent as soon as the server is reached. A private window forgets them when it is closed."
+    : "They are being written to this browser’s storage…";
+}
+
 /**
  * What to show for a status of `LiveDocument`.
- * @param {{connection: string, unsaved: number, atRisk: boolean, kept: boolean, sentence: string|null}} status
+ * @param {{connection: string, unsaved: number, atRisk: boolean, kept: boolean, keeps: boolean, sentence: string|null}} status
  * @param {boolean} writable
  * @param {boolean} again whether it was connected before: then it is offline until it is again
  * @returns {{state: string, text: string, title: string}}
  */
 export function describe(status, writable, again = false) {
-  const { connection, unsaved, atRisk, kept, sentence } = status;
-  const edits = counted(unsaved, "unsaved edit");
-  const safe = kept
-    ? "They are kept in this browser and will be sent as soon as the server is reached."
-    : "This browser could not keep a copy of them: leave this page open until they are saved.";
+  const { connection, unsaved, atRisk, keeps, sentence } = status;
+  const safe = whetherSafe(status);
   if (connection === "refused") {
-    const text = unsaved ? `Not connected · ${edits}` : "Not connected";
+    const text = unsaved ? "Not connected · unsaved changes" : "Not connected";
     return { state: "stopped", text, title: sentence ?? "" };
   }
   if (connection !== "connected" && unsaved) {
-    return { state: kept ? "offline" : "stopped", text: `Offline · ${edits}`, title: safe };
+    return { state: keeps ? "offline" : "stopped", text: "Offline · unsaved changes", title: safe };
   }
   if (connection === "offline" || (connection === "connecting" && again)) {
     return { state: "offline", text: "Offline", title: sentence ?? "Everything is saved. Connecting again…" };
   }
   if (connection === "connecting") return { state: "connecting", text: "Connecting…", title: "" };
-  if (unsaved && (atRisk || !kept)) {
-    return { state: kept ? "late" : "stopped", text: `Not saved yet · ${edits}`, title: safe };
+  if (unsaved && atRisk) {
+    return { state: keeps ? "late" : "stopped", text: "Not saved yet", title: safe };
   }
   if (unsaved) return { state: "saving", text: "Saving…", title: "" };
   if (!writable) {

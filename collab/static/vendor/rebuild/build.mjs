@@ -23,6 +23,7 @@ const BUNDLES = {
   "@lezer/lr": [],
   "@marijn/find-cluster-break": [],
   crelt: [],
+  idb: [],
   "quill-delta": ["fast-diff", "lodash.clonedeep", "lodash.isequal"],
   "style-mod": [],
   "w3c-keyname": [],
