@@ -19,7 +19,7 @@ import msgspec
 from benchmarks.processes import Server, collab, cores, relay
 from benchmarks.wire import REVISION, Typist, Wire
 from collab.protocol.settings import Settings
-from collab.storage import open_store
+from collab.storage import chain, open_store
 from collab.storage.port import Append, DocumentRecord, Snapshot, StoredOperation
 
 Row = dict[str, Any]
@@ -218,6 +218,7 @@ async def fill_history(data_dir: Path, operations: int, size: int) -> str:
     await store.create(DocumentRecord(id, "Long", "text", "epoch", 0, 1.0, 1.0), start)
     pace = random.Random(1)
     batch = []
+    hash = kept = chain.origin("text", 0, start)
     inserted: list[tuple[int, str]] = []
     for revision in range(1, operations + 1):
         # Insert and delete in turn, so that the size stays.
@@ -228,14 +229,16 @@ async def fill_history(data_dir: Path, operations: int, size: int) -> str:
         else:
             position, _ = inserted.pop()
             delta = [{"retain": position}, {"delete": 1}]
-        batch.append(
-            StoredOperation(revision, "c", revision, "a", 1.0, json.dumps(delta).encode())
-        )
+        encoded = json.dumps(delta).encode()
+        hash = chain.follow(hash, revision, "c", revision, "a", 1.0, encoded)
+        batch.append(StoredOperation(revision, "c", revision, "a", 1.0, encoded, hash))
+        if revision == operations - 800:
+            kept = hash
         if len(batch) == 1000:
             await store.append([Append(id, batch)])
             batch = []
     # As the server leaves it: the newest snapshot some operations behind the head.
-    await store.save_snapshot(id, Snapshot(operations - 800, start))
+    await store.save_snapshot(id, Snapshot(operations - 800, start, kept))
     await store.close()
     return id
 

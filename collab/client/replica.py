@@ -34,8 +34,13 @@ from collab.ot import Content, Delta, DocumentType, InvalidOperation, document_t
 from collab.protocol import messages
 from collab.protocol.messages import ClientMessage, Committed, ServerMessage, User, Welcome
 
-_START_AFRESH = frozenset({"epoch_changed", "compacted", "bad_revision", "bad_client"})
+_START_AFRESH = frozenset(
+    {"epoch_changed", "history_changed", "compacted", "bad_revision", "bad_client"}
+)
 """What the server says when this copy's past is of no use to it."""
+
+_SERVER_KNOWS_LESS = frozenset({"history_changed", "bad_revision"})
+"""What it says when it lacks more than what is unsaved here: all of this copy is rescued."""
 
 _AT_FAULT = frozenset({"message_too_large", "bad_sequence", "bad_message", "bad_json"})
 """What ends a connection because of what was in flight: sending it again would not help."""
@@ -63,6 +68,8 @@ class Replica:
         """Whether the server has answered hello on this connection."""
         self._secret: str | None = None
         self._epoch: str | None = None
+        self._hash: str | None = None
+        """What the server called the history up to `revision`; opaque."""
         self._machine: ot.Client | None = None
         self._content: Content | None = None
         self._outgoing: list[ClientMessage] = []
@@ -105,6 +112,7 @@ class Replica:
             secret=self._secret,
             revision=self._machine.revision if self._machine else None,
             epoch=self._epoch,
+            hash=self._hash,
         )
 
     def take(self) -> list[ClientMessage]:
@@ -178,7 +186,7 @@ class Replica:
             if machine.buffer is not None:
                 unsaved = unsaved.compose(machine.buffer)
         rescue = Rescue(code, sentence, self.revision, self.content.delta(), unsaved)
-        self.client = self._secret = self._epoch = self._machine = None
+        self.client = self._secret = self._epoch = self._hash = self._machine = None
         self._saved_ticket = self._flight_ticket = self._ticket
         self.welcomed = False
         return rescue
@@ -191,7 +199,7 @@ class Replica:
             case messages.Welcome():
                 yield from self._welcome(message)
             case messages.Operations():
-                yield from self._operations(message.operations)
+                yield from self._operations(message.operations, message.hash)
             case messages.Checksum():
                 yield from self._compare(message)
             case messages.Document():
@@ -232,12 +240,14 @@ class Replica:
                 client="", author="", time=0.0, own=False, reset=True,
             )
         if not isinstance(welcome.operations, UnsetType):
-            yield from self._operations(welcome.operations, sending=False)
+            yield from self._operations(welcome.operations, welcome.hash, sending=False)
         if self.welcomed:
+            if self.revision == welcome.revision:
+                self._hash = welcome.hash
             self.resend()
 
     def _operations(
-        self, operations: list[Committed], *, sending: bool = True
+        self, operations: list[Committed], hash: str | None, *, sending: bool = True
     ) -> Iterator[Event]:
         for committed in operations:
             machine = self._machine
@@ -271,6 +281,8 @@ class Replica:
                 yield Saved(self._saved_ticket, committed.revision)
                 yield self._restart("rewritten", "A plugin rewrote what was typed.")
                 return
+            # It is that of the last of them.
+            self._hash = hash if committed is operations[-1] else None
             yield Change(
                 revision=committed.revision, delta=delta, applied=applied,
                 client=committed.client, author=committed.author, time=committed.time, own=own,
@@ -347,7 +359,7 @@ class Replica:
             self.client = self._secret = None
             return Restart(code)
         rescue = self.give_up(code, sentence)
-        return Restart(code, rescue if unsaved else None)
+        return Restart(code, rescue if unsaved or code in _SERVER_KNOWS_LESS else None)
 
 
 class _Unknowable(Exception):

@@ -56,6 +56,11 @@ EPOCH_CHANGED = _code(
     "epoch_changed", "The document was restored from a backup since you last saw it.",
     status=409, close=4409,
 )
+HISTORY_CHANGED = _code(
+    "history_changed",
+    "The server has another history of this document than the one you last saw.",
+    status=409, close=4409,
+)
 VETOED = _code("vetoed", "A plugin refused that edit.", status=403)
 
 # Bounds.

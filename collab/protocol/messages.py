@@ -43,7 +43,8 @@ class Hello(_Message, tag="hello"):
     """The first message of a connection.
 
     A client that comes back names itself (``client`` with the ``secret`` it was given) and
-    the last ``revision`` it has seen of the ``epoch``; it is then told only what it missed.
+    the last ``revision`` it has seen of the ``epoch``, with its ``hash``; it is then told only
+    what it missed.
     """
 
     protocol: int
@@ -51,6 +52,8 @@ class Hello(_Message, tag="hello"):
     secret: Token | None = None
     revision: int | None = None
     epoch: Token | None = None
+    hash: Token | None = None
+    """What the server called that revision's history; None: a client that doesn't know hashes."""
 
 
 class Operation(_Message, tag="operation"):
@@ -151,12 +154,17 @@ class Welcome(_Message, tag="welcome"):
     limits: dict[str, int]
     content: Raw | UnsetType = UNSET
     operations: list[Committed] | UnsetType = UNSET
+    hash: str | None = None
+    """Of ``revision``, opaque: to be said in the next ``hello``. A server has one always, but
+    for those of before there were any."""
 
 
 class Operations(_Message, tag="operations"):
     """What was committed, in order. The author knows its own by (client, sequence)."""
 
     operations: list[Committed]
+    hash: str | None = None
+    """Of the last of them, as in `Welcome`."""
 
 
 class Checksum(_Message, tag="checksum"):

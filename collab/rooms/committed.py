@@ -22,9 +22,13 @@ class Committed:
     that nobody reads from pays for applying each operation to its live content only.
     """
 
-    def __init__(self, content: Content, revision: int, recent: Sequence[Ordered]) -> None:
-        """``recent`` ends at ``revision``, whose content is ``content``."""
+    def __init__(
+        self, content: Content, revision: int, hash: bytes, recent: Sequence[Ordered]
+    ) -> None:
+        """``recent`` ends at ``revision``, whose content and hash are given."""
         self.revision = revision
+        self.hash = hash
+        """Of `revision` (`collab.storage.chain`)."""
         self._content = content
         self._content_revision = revision
         self._recent = deque(recent[-RECENT:])
@@ -42,6 +46,15 @@ class Committed:
         """Take in what was committed."""
         self._recent.extend(batch)
         self.revision += len(batch)
+        self.hash = batch[-1][0].hash
+
+    def hash_at(self, revision: int) -> bytes | None:
+        """The hash of a revision up to the last one; None when memory does not reach that far."""
+        if revision == self.revision:
+            return self.hash
+        missing = self.revision - revision
+        recent = self._recent
+        return None if missing >= len(recent) else recent[len(recent) - missing - 1][0].hash
 
     def since(self, revision: int) -> list[StoredOperation] | None:
         """The operations after ``revision``, or None when memory does not reach that far.

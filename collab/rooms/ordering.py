@@ -21,6 +21,7 @@ from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Limits
 from collab.rooms.journal import Ordered
+from collab.storage.chain import follow
 from collab.storage.port import StoredOperation
 
 STEPS = 50_000
@@ -40,11 +41,12 @@ class Ordering:
         kind: DocumentType,
         content: Content,
         revision: int,
+        hash: bytes,
         recent: Sequence[Ordered],
         limits: Limits,
     ) -> None:
         """``content``, which is changed from now on, is that of ``revision``, which the last of
-        the ``recent`` operations made."""
+        the ``recent`` operations made, and whose ``hash`` that is."""
         self._kind = kind
         self._limits = limits
         self._authority = Authority(
@@ -52,6 +54,7 @@ class Ordering:
             revision,
             history=[(operation.client, delta) for operation, delta in recent],
         )
+        self._hash = hash
         self._ordered: list[Ordered] = []
         self._sequences: dict[str, tuple[int, int]] = {}
 
@@ -159,8 +162,10 @@ class Ordering:
             revision = authority.apply(client, delta)
         except InvalidOperation as error:
             raise CollabError(errors.BAD_OPERATION, str(error)) from error
+        now, encoded = round(time.time(), 3), _encode(delta.ops)
+        self._hash = follow(self._hash, revision, client, sequence, author, now, encoded)
         operation = StoredOperation(
-            revision, client, sequence, author, round(time.time(), 3), _encode(delta.ops)
+            revision, client, sequence, author, now, encoded, self._hash
         )
         self._sequences[client] = (sequence, revision)
         self._ordered.append((operation, delta))

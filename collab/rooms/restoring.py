@@ -14,6 +14,7 @@ from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.rooms.new import DOCUMENT_ID, Names, clean_title, new_id, new_names
 from collab.rooms.snapshots import EVERY, SHARE
+from collab.storage import chain
 from collab.storage.backup import Backup, BadBackup, bad_line, line_of, read
 from collab.storage.port import Conflict, DocumentRecord, Snapshot, Store, StoredOperation, Unfit
 
@@ -99,7 +100,12 @@ def _replayed(backup: Backup, kind: DocumentType, limit: int) -> tuple[Backup, l
     except InvalidOperation as error:
         raise bad_line(line, _plain(error)) from error
     _check_size(content, limit, line)
-    begins = replace(first, content=_encoded(delta))
+    tidy = _encoded(delta)
+    begins = first
+    if tidy != first.content:
+        hash = chain.origin(kind.name, 0, tidy) if first.revision == 0 else first.hash
+        begins = Snapshot(first.revision, tidy, hash)
+    hash = begins.hash
     operations: list[StoredOperation] = []
     snapshots: list[Snapshot] = []
     kept = first.revision
@@ -111,9 +117,15 @@ def _replayed(backup: Backup, kind: DocumentType, limit: int) -> tuple[Backup, l
             raise bad_line(number, _plain(error)) from error
         _check_size(content, limit, number)
         tidy = _encoded(delta)
-        operations.append(stored if tidy == stored.delta else replace(stored, delta=tidy))
+        if tidy != stored.delta:
+            stored = replace(stored, delta=tidy)
+        # Its own, unless it was another program that wrote the deltas in the file.
+        hash = chain.followed(hash, stored)
+        if stored.hash != hash:
+            stored = replace(stored, hash=hash)
+        operations.append(stored)
         if stored.revision - kept >= EVERY + content.length // SHARE:
-            snapshots.append(Snapshot(stored.revision, _encoded(content.delta())))
+            snapshots.append(Snapshot(stored.revision, _encoded(content.delta()), hash))
             kept = stored.revision
     belongings = replace(backup.belongings, snapshot=begins)
     return Backup(belongings, operations), snapshots

@@ -29,7 +29,15 @@ from collab.rooms.snapshots import Snapshots
 from collab.rooms.telling import operations_frame
 from collab.rooms.upkeep import Upkeep, encoded
 from collab.rooms.vetting import Vetting
-from collab.storage.port import Append, DocumentRecord, Kept, Loaded, Store, StoredOperation
+from collab.storage.port import (
+    Append,
+    DocumentRecord,
+    Kept,
+    Loaded,
+    Snapshot,
+    Store,
+    StoredOperation,
+)
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +67,17 @@ class Room:
         self._observer = observer
         self._limits = settings.limits
         self._frozen = False
+        self._told_of_another = False
 
         content = first_content(loaded)
         recent = list(deltas(loaded))
         for _, delta in recent:
             content.apply(delta)
         revision = loaded.document.revision
-        self._committed = Committed(content.copy(), revision, recent)
-        self._ordering = Ordering(self.type, content, revision, recent, settings.limits)
+        self._committed = Committed(content.copy(), revision, loaded.hash, recent)
+        self._ordering = Ordering(
+            self.type, content, revision, loaded.hash, recent, settings.limits
+        )
         self._vetting = Vetting(self, self._ordering, observer)
         self._own = ServerSide()
         self._authors = Authors()
@@ -139,6 +150,17 @@ class Room:
     def revision(self) -> int:
         """The last committed revision."""
         return self._committed.revision
+
+    @property
+    def hash(self) -> bytes:
+        """Of the committed `revision` (`collab.storage.chain`)."""
+        return self._committed.hash
+
+    async def hash_at(self, revision: int) -> bytes | None:
+        """The hash of a revision; None when the document has no such, or has it no more."""
+        if not 0 <= revision <= self.revision:
+            return None
+        return self._committed.hash_at(revision) or await self._store.hash_at(self.id, revision)
 
     @property
     def content(self) -> Content:
@@ -307,13 +329,26 @@ class Room:
             self.id, session.id, session.user.id, report.checksum, report.revision,
         )
 
+    def another_history(self, session: Session, revision: int) -> None:
+        """A client has seen ``revision`` in a history that is not this one. It starts afresh;
+        somebody should know, once: with an older database all of them come so."""
+        if not self._told_of_another:
+            self._told_of_another = True
+            log.warning(
+                "document %s: a client (%s) has seen another history of it up to revision %d, and"
+                " the server is at %d: was an older copy of the database put back? What its user"
+                " saw is kept in a rescue copy.",
+                self.id, session.user.id, revision, self.revision,
+            )
+
     def snapshot(self) -> None:
         """Before the room closes: keep its content in the store, where that is worth it."""
         self._upkeep.closing(self._ordering.length)
 
-    async def encoded(self) -> tuple[int, bytes]:
-        """The committed revision and its content as JSON of a delta."""
-        return self.revision, await encoded(self.content)
+    async def encoded(self) -> Snapshot:
+        """The committed revision and its content."""
+        revision, hash = self.revision, self.hash
+        return Snapshot(revision, await encoded(self.content), hash)
 
     async def settle(self) -> None:
         """Return when nothing that this room started is still running."""

@@ -41,13 +41,17 @@ class Snapshots:
         """
         return not self._saving and revision - self.revision > EVERY // 8 + length // SHARE
 
-    async def save(self, revision: int, content: Content) -> bool:
-        """Keep ``content``, which nobody changes any more. A failure is logged, and no loss."""
+    async def save(self, revision: int, content: Content, hash: bytes) -> bool:
+        """Keep ``content``, which nobody changes any more, of a revision with that ``hash``.
+
+        A failure is logged, and no loss.
+        """
         self._saving = True
         try:
             # Encoding ten megabytes takes a while: not in the event loop.
             encoded = await asyncio.to_thread(lambda: msgspec.json.encode(content.delta().ops))
-            await self._store.save_snapshot(self._document, Snapshot(revision, encoded))
+            snapshot = Snapshot(revision, encoded, hash)
+            await self._store.save_snapshot(self._document, snapshot)
             self.revision = revision
             return True
         except Exception as error:

@@ -29,10 +29,9 @@ def committed_message(operation: StoredOperation) -> messages.Committed:
 
 
 def operations_frame(operations: Sequence[StoredOperation]) -> Frame:
-    """Committed operations, the same bytes for everybody."""
-    return Frame(
-        messages.encode(messages.Operations([committed_message(one) for one in operations]))
-    )
+    """Committed operations, at least one, the same bytes for everybody."""
+    told = [committed_message(one) for one in operations]
+    return Frame(messages.encode(messages.Operations(told, operations[-1].hash.hex())))
 
 
 def refuse(session: Session, error: CollabError, sequence: int | None = None) -> None:

@@ -92,10 +92,11 @@ class Upkeep:
             self._checksum_due.cancel()
 
     def _snapshot(self) -> None:
-        self.spawn(self._save(self._committed.revision, self._committed.content.copy()))
+        committed = self._committed
+        self.spawn(self._save(committed.revision, committed.content.copy(), committed.hash))
 
-    async def _save(self, revision: int, content: Content) -> None:
-        if await self._snapshots.save(revision, content):
+    async def _save(self, revision: int, content: Content, hash: bytes) -> None:
+        if await self._snapshots.save(revision, content, hash):
             self._saved(revision)
 
     def _announce_checksum(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Coroutine, Iterable, Mapping, S
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
+    CompoundSelect,
     Select,
     Table,
     bindparam,
@@ -78,7 +79,7 @@ class Step(NamedTuple):
 class Query(NamedTuple):
     """A SELECT and its parameters."""
 
-    statement: Select[Any]
+    statement: Select[Any] | CompoundSelect[Any]
     parameters: Mapping[str, Any]
 
 
@@ -180,6 +181,7 @@ class Database:
                 "author": operation.author,
                 "time": operation.time,
                 "delta": operation.delta.decode(),
+                "hash": operation.hash,
             }
             for operation in append.operations
         ]

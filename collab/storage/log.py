@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from collab.storage import statements
+from collab.storage import chain, statements
+from collab.storage.chain import Chain
 from collab.storage.cursors import cursor_after, read_cursor
 from collab.storage.database import Database, Query, Step
-from collab.storage.packing import pack, unpack
+from collab.storage.packing import first_snapshot, pack, unpack
 from collab.storage.plugin_tables import PluginTables
 from collab.storage.port import (
     Append,
@@ -20,7 +21,6 @@ from collab.storage.port import (
     Loaded,
     Page,
     Snapshot,
-    StorageError,
     StoredOperation,
     Violation,
 )
@@ -57,9 +57,8 @@ class DatabaseStore:
     async def create(
         self, document: DocumentRecord, content: bytes, state: Sequence[Kept] = ()
     ) -> None:
-        encoding, kept = await pack(content)
         row = statements.new_row(document)
-        first = {"document": document.id, "revision": 0, "encoding": encoding, "content": kept}
+        first = await first_snapshot(document.id, document.type, content)
         steps = [Step(statements.CREATE, [row]), Step(self._upsert_snapshot, [first])]
         steps += self._database.state_steps(document.id, state)
         try:
@@ -111,11 +110,12 @@ class DatabaseStore:
 
     async def load(self, id: str, revision: int | None = None) -> Loaded | None:
         parameters = {"document": id, "until": _NO_END if revision is None else revision}
-        record, snapshot, following = await self._database.read(
+        record, snapshot, following, sent = await self._database.read(
             [
                 Query(statements.ONE, {"document": id}),
                 Query(statements.SNAPSHOT, parameters),
                 Query(statements.SINCE_SNAPSHOT, parameters),
+                Query(statements.LAST_SENT, {"document": id}),
             ],
             settled=True,
         )
@@ -123,21 +123,28 @@ class DatabaseStore:
             return None
         document = DocumentRecord(*record[0])
         wanted = document.revision if revision is None else revision
+        if (sent[0][0] or 0) > document.revision:
+            raise chain.missing(id, document.revision + 1)
         if not snapshot or wanted > document.revision:
             raise ValueError(
                 f"Document {id} has no revision {wanted}: it is at {document.revision}."
             )
-        start, encoding, kept = snapshot[0]
+        start = await unpack(id, snapshot[0])
         found = _read(following)
-        if [operation.revision for operation in found] != list(range(start + 1, wanted + 1)):
-            raise StorageError(
-                f"The log of document {id} is damaged between revisions {start} and {wanted}."
-            )
-        try:
-            content = await unpack(encoding, kept)
-        except ValueError as error:
-            raise StorageError(f"Revision {start} of document {id} is {error}.") from error
-        return Loaded(document, Snapshot(start, content), found)
+        if found and found[0].revision == start.revision:
+            if found[0].hash != start.hash:
+                raise chain.changed(id, start.revision)
+            del found[0]
+        links = Chain(id, start.revision, start.hash)
+        links.take_all(found)
+        if links.revision != wanted:
+            raise chain.missing(id, links.revision + 1)
+        return Loaded(document, start, found)
+
+    async def hash_at(self, id: str, revision: int) -> bytes | None:
+        parameters = {"document": id, "revision": revision}
+        [found] = await self._database.read([Query(statements.HASHES, parameters)])
+        return found[0][0] if found else None
 
     async def authors(self, id: str, limit: int) -> Sequence[Author]:
         [found] = await self._database.read(
@@ -149,15 +156,35 @@ class DatabaseStore:
         self, id: str, since: int, until: int | None = None
     ) -> AsyncIterator[StoredOperation]:
         parameters = {"document": id, "until": _NO_END if until is None else until, "limit": _PAGE}
+        start = {"document": id, "revision": since}
+        oldest, before = await self._database.read(
+            [Query(statements.OLDEST, {"document": id}), Query(statements.HASHES, start)]
+        )
+        if oldest and oldest[0][0] > since:
+            before = [oldest[0][1:]]
+            since = oldest[0][0]
+        links = Chain(id, since, before[0][0] if before else b"")
         while True:
-            [found] = await self._database.read(
-                [Query(statements.SINCE, parameters | {"since": since})]
+            [page] = await self._database.read(
+                [Query(statements.SINCE, parameters | {"since": links.revision})]
             )
-            for operation in _read(found):
+            if page and not before:
+                raise chain.missing(id, since)
+            for operation in _read(page):
+                links.take(operation)
                 yield operation
-            if len(found) < _PAGE:
+            if len(page) < _PAGE:
                 return
-            since = found[-1][0]
+
+    async def snapshots(self, id: str) -> AsyncIterator[Snapshot]:
+        since = -1
+        while True:
+            parameters = {"document": id, "since": since}
+            [found] = await self._database.read([Query(statements.NEXT_SNAPSHOT, parameters)])
+            if not found:
+                return
+            since = found[0][0]
+            yield await unpack(id, found[0])
 
     async def belongings(self, id: str) -> Belongings | None:
         return await read_belongings(self._database, self.tables, id)
@@ -171,13 +198,7 @@ class DatabaseStore:
         await write_whole(self._database, self.tables, belongings, operations, snapshots)
 
     async def save_snapshot(self, id: str, snapshot: Snapshot) -> None:
-        encoding, kept = await pack(snapshot.content)
-        row = {
-            "document": id,
-            "revision": snapshot.revision,
-            "encoding": encoding,
-            "content": kept,
-        }
+        row = await pack(id, snapshot)
         await self._commit_for(id, [Step(self._upsert_snapshot, [row])])
 
     async def touch(self, times: dict[str, float]) -> None:
@@ -266,10 +287,24 @@ def _gone(document: str) -> Conflict:
 
 
 def _read(rows: Sequence[Sequence[Any]]) -> list[StoredOperation]:
+    """The operations in rows of the log, which are yet to be checked."""
     return [
-        StoredOperation(revision, client, sequence, author, time, delta.encode())
-        for revision, client, sequence, author, time, delta in rows
+        StoredOperation(
+            revision,
+            client,
+            sequence,
+            author,
+            time,
+            _encoded(delta),
+            hash,
+        )
+        for revision, client, sequence, author, time, delta, hash in rows
     ]
+
+
+def _encoded(delta: object) -> Any:
+    """What is no text was not written by us: the chain says so."""
+    return delta.encode() if isinstance(delta, str) else None
 
 
 def _escape(text: str) -> str:

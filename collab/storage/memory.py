@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from collab.storage import rows
+from collab.storage import chain, rows
+from collab.storage.chain import Chain
 from collab.storage.cursors import cursor_after, read_cursor
 from collab.storage.memory_tables import MemoryRuns
 from collab.storage.plugin_tables import PluginTables
@@ -32,7 +33,7 @@ class _Kept(Struct):
     """A document and everything that goes when it goes."""
 
     record: DocumentRecord
-    snapshots: dict[int, bytes]
+    snapshots: dict[int, Snapshot]
     operations: list[StoredOperation]
     clients: dict[str, tuple[int, int]]
     authors: dict[str, Author]
@@ -44,6 +45,13 @@ class _Kept(Struct):
         """The operations after ``since`` up to and with ``until`` (None: all of them)."""
         stop = None if until is None else max(until - self.begins, 0)
         return self.operations[max(since - self.begins, 0) : stop]
+
+    def hash_at(self, revision: int) -> bytes | None:
+        """The hash of a revision; None when the log does not have it."""
+        if revision == self.begins:
+            return self.snapshots[revision].hash
+        made = self.log(revision - 1, revision) if revision > self.begins else []
+        return made[0].hash if made else None
 
 
 class MemoryStore:
@@ -68,7 +76,8 @@ class MemoryStore:
             raise Conflict(document.id, f"There is a document {document.id} already.")
         record = replace(document, revision=0)
         values = {(one.plugin, one.key): one.value for one in state if one.value is not None}
-        self._documents[document.id] = _Kept(record, {0: content}, [], {}, {}, values)
+        first = Snapshot(0, content, chain.origin(document.type, 0, content))
+        self._documents[document.id] = _Kept(record, {0: first}, [], {}, {}, values)
         await self._runs.created(record)
 
     async def document(self, id: str) -> DocumentRecord | None:
@@ -153,8 +162,13 @@ class MemoryStore:
         if not kept.begins <= wanted <= head:
             raise ValueError(f"Document {id} has no revision {wanted}: it is at {head}.")
         start = max(known for known in kept.snapshots if known <= wanted)
-        snapshot = Snapshot(start, kept.snapshots[start])
-        return Loaded(kept.record, snapshot, kept.log(start, wanted))
+        loaded = Loaded(kept.record, kept.snapshots[start], kept.log(start, wanted))
+        Chain(id, start, loaded.snapshot.hash).take_all(loaded.operations)
+        return loaded
+
+    async def hash_at(self, id: str, revision: int) -> bytes | None:
+        kept = self._documents.get(id)
+        return kept.hash_at(revision) if kept else None
 
     async def authors(self, id: str, limit: int) -> Sequence[Author]:
         kept = self._documents.get(id)
@@ -164,8 +178,18 @@ class MemoryStore:
         self, id: str, since: int, until: int | None = None
     ) -> AsyncIterator[StoredOperation]:
         kept = self._documents.get(id)
-        for operation in kept.log(since, until) if kept else ():
+        if kept is None:
+            return
+        since = max(since, kept.begins)
+        links = Chain(id, since, kept.hash_at(since) or b"")
+        for operation in kept.log(since, until):
+            links.take(operation)
             yield operation
+
+    async def snapshots(self, id: str) -> AsyncIterator[Snapshot]:
+        kept = self._documents.get(id)
+        for _, snapshot in sorted(kept.snapshots.items()) if kept else ():
+            yield snapshot
 
     async def belongings(self, id: str) -> Belongings | None:
         of = {"document": id}
@@ -179,7 +203,7 @@ class MemoryStore:
             return None
         return Belongings(
             kept.record,
-            Snapshot(kept.begins, kept.snapshots[kept.begins]),
+            kept.snapshots[kept.begins],
             [Sent(client, *last) for client, last in sorted(kept.clients.items())],
             _in_order(kept),
             [Kept(*key, value) for key, value in sorted(kept.state.items())],
@@ -211,7 +235,7 @@ class MemoryStore:
             raise
         self._documents[document.id] = _Kept(
             replace(document, revision=first.revision + len(operations)),
-            {one.revision: one.content for one in (*snapshots, first)},
+            {one.revision: one for one in (*snapshots, first)},
             list(operations),
             {one.client: (one.sequence, one.revision) for one in belongings.clients},
             {one.id: one for one in belongings.authors},
@@ -220,7 +244,7 @@ class MemoryStore:
         )
 
     async def save_snapshot(self, id: str, snapshot: Snapshot) -> None:
-        self._kept(id).snapshots[snapshot.revision] = snapshot.content
+        self._kept(id).snapshots[snapshot.revision] = snapshot
 
     async def touch(self, times: dict[str, float]) -> None:
         for document, time in times.items():

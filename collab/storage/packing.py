@@ -1,9 +1,14 @@
-"""How the content of a snapshot is kept: compressed where that saves room."""
+"""How a snapshot is kept: compressed where that saves room, and sealed."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from collab.storage import chain
+from collab.storage.port import Damaged, Snapshot
 
 _WORTH_TRYING = 512
 """Bytes; below that, compressing saves less than a page of any database."""
@@ -12,29 +17,70 @@ _TAKES_LONG = 64 * 1024
 """Bytes; above that, (un)packing takes a millisecond and is kept off the event loop."""
 
 
-async def pack(content: bytes) -> tuple[str, bytes]:
-    """The encoding chosen for ``content``, and the bytes to keep."""
-    if len(content) > _TAKES_LONG:
-        return await asyncio.to_thread(_pack, content)
-    return _pack(content)
+async def pack(document: str, snapshot: Snapshot) -> dict[str, Any]:
+    """The row of a document's snapshot."""
+    if len(snapshot.content) > _TAKES_LONG:
+        return await asyncio.to_thread(_pack, document, snapshot)
+    return _pack(document, snapshot)
 
 
-async def unpack(encoding: str, kept: bytes) -> bytes:
-    """What `pack` was given. Raises ValueError for bytes that it can't have made."""
-    if len(kept) > _TAKES_LONG:
-        return await asyncio.to_thread(_unpack, encoding, kept)
-    return _unpack(encoding, kept)
+async def unpack(document: str, row: Sequence[Any]) -> Snapshot:
+    """A document's snapshot, from the columns after the first of its row.
+
+    Raises `Damaged` for a row that `pack` didn't make.
+    """
+    if isinstance(row[2], bytes) and len(row[2]) > _TAKES_LONG:
+        return await asyncio.to_thread(_unpack, document, row)
+    return _unpack(document, row)
 
 
-def _pack(content: bytes) -> tuple[str, bytes]:
-    if len(content) >= _WORTH_TRYING:
-        packed = zlib.compress(content, level=1)
-        if len(packed) < len(content):
-            return "zlib", packed
-    return "plain", content
+async def first_snapshot(document: str, type: str, content: bytes) -> dict[str, Any]:
+    """The row of what a document begins with."""
+
+    def made() -> dict[str, Any]:
+        return _pack(document, Snapshot(0, content, chain.origin(type, 0, content)))
+
+    return await asyncio.to_thread(made) if len(content) > _TAKES_LONG else made()
 
 
-def _unpack(encoding: str, kept: bytes) -> bytes:
+def sealed(
+    document: str, revision: int, hash: bytes, encoding: str, kept: bytes
+) -> dict[str, Any]:
+    """The row of a snapshot that is packed already."""
+    return {
+        "document": document,
+        "revision": revision,
+        "encoding": encoding,
+        "content": kept,
+        "hash": hash,
+        "seal": chain.seal(document, revision, hash, encoding, kept),
+    }
+
+
+def _pack(document: str, snapshot: Snapshot) -> dict[str, Any]:
+    encoding, kept = "plain", snapshot.content
+    if len(kept) >= _WORTH_TRYING:
+        packed = zlib.compress(kept, level=1)
+        if len(packed) < len(kept):
+            encoding, kept = "zlib", packed
+    return sealed(document, snapshot.revision, snapshot.hash, encoding, kept)
+
+
+def _unpack(document: str, row: Sequence[Any]) -> Snapshot:
+    revision, encoding, kept, hash, seal = row
+    try:
+        content = open_content(encoding, kept)
+        if seal == chain.seal(document, revision, hash, encoding, kept):
+            return Snapshot(revision, content, hash)
+    except ValueError as error:
+        raise Damaged(document, revision, f"it has {error}") from None
+    except (AttributeError, TypeError):  # of another type, even
+        pass
+    raise Damaged(document, revision, "it has a snapshot that is not what was written")
+
+
+def open_content(encoding: str, kept: bytes) -> bytes:
+    """What was packed. Raises ValueError for what can't have been made of anything."""
     if encoding == "plain":
         return kept
     if encoding == "zlib":

@@ -29,6 +29,18 @@ class Conflict(StorageError):
         super().__init__(message)
 
 
+class Damaged(StorageError):
+    """A document's log, or a snapshot of it, is not what was written there."""
+
+    def __init__(self, document: str, revision: int, what: str) -> None:
+        self.document = document
+        self.revision = revision
+        """The first one that differs, as far as was read."""
+        super().__init__(
+            f"The log of document {document} is damaged at revision {revision}: {what}."
+        )
+
+
 class Unfit(StorageError):
     """What a plugin kept in tables of its own can't be put into those there are."""
 
@@ -75,6 +87,8 @@ class StoredOperation(Struct, frozen=True, gc=False):
     author: str
     time: float
     delta: bytes
+    hash: bytes
+    """Made of this and of the hash of the revision before (`collab.storage.chain`)."""
 
 
 class Kept(Struct, frozen=True):
@@ -114,6 +128,8 @@ class Snapshot(Struct, frozen=True):
 
     revision: int
     content: bytes
+    hash: bytes
+    """Of the revision (`collab.storage.chain`); with that, a log that begins here is checked."""
 
 
 class Loaded(Struct, frozen=True):
@@ -122,6 +138,16 @@ class Loaded(Struct, frozen=True):
     document: DocumentRecord
     snapshot: Snapshot
     operations: Sequence[StoredOperation]
+
+    @property
+    def revision(self) -> int:
+        """The one that the last operation made, which is the one that was asked for."""
+        return self.operations[-1].revision if self.operations else self.snapshot.revision
+
+    @property
+    def hash(self) -> bytes:
+        """Of that revision."""
+        return self.operations[-1].hash if self.operations else self.snapshot.hash
 
 
 class Sent(Struct, frozen=True):
@@ -227,6 +253,7 @@ class Store(Protocol):
     ) -> None:
         """Make a document whose revision 0 is ``content``. Raises `Conflict` if the id is taken.
 
+        Its hash is the `collab.storage.chain.origin` of the type and the content.
         ``state`` is what plugins keep for it: in the same transaction.
 
         Whatever ``document.revision`` says, the new document is at revision 0.
@@ -252,6 +279,8 @@ class Store(Protocol):
     async def append(self, appends: Sequence[Append]) -> None:
         """Commit operations of several documents in one transaction, and who sent them.
 
+        Whether their hashes continue the chain is not asked here, but when they are read.
+
         For each document, the log, the deduplication record, what its authors are called and
         what plugins keep with these operations move together. All of it is on disk when this
         returns. Raises `Conflict` (nothing written) when a revision is taken or would leave a
@@ -270,9 +299,12 @@ class Store(Protocol):
         """The newest snapshot at or before ``revision`` (default: the head) and what follows it.
 
         The operations end at ``revision``; the caller applies them. None when there is no
-        such document; ValueError when it has no such revision. Like `last_sequence`, it waits
-        for appends that were begun before it.
+        such document; ValueError when it has no such revision; `Damaged` when what was read is
+        not what was written. Like `last_sequence`, it waits for appends that were begun before it.
         """
+
+    async def hash_at(self, id: str, revision: int) -> bytes | None:
+        """The hash of a revision; None when the log does not have it (any more)."""
 
     async def authors(self, id: str, limit: int) -> Sequence[Author]:
         """Who wrote in a document, in the order in which they first did; the first ``limit``."""
@@ -283,8 +315,11 @@ class Store(Protocol):
         """Operations ``since + 1 …`` up to and with ``until`` (default: the head), in order.
 
         None for a document that does not exist. Reads page by page: what is appended meanwhile
-        may be among them.
+        may be among them. Raises `Damaged` before the first that is not what was written.
         """
+
+    def snapshots(self, id: str) -> AsyncIterator[Snapshot]:
+        """The snapshots of a document, oldest first. Raises `Damaged` as `operations` does."""
 
     async def belongings(self, id: str) -> Belongings | None:
         """Everything that is kept of a document but its operations; None when there is none."""
@@ -297,10 +332,11 @@ class Store(Protocol):
     ) -> None:
         """Make a document of what `belongings` and `operations` gave: all of it, or none.
 
-        ``operations`` are consecutive and follow the belongings' snapshot; ``snapshots`` are
-        further ones, so that opening the document reads less. Until it is whole, there is no
-        such document; others save theirs meanwhile. Raises `Conflict` if the id is taken, and
-        `Unfit` for rows that can't be put into the tables there are; nothing is left then.
+        ``operations`` are consecutive and follow the belongings' snapshot, their hashes as well;
+        ``snapshots`` are further ones, so that opening the document reads less. Until it is whole,
+        there is no such document; others save theirs meanwhile. Raises `Conflict` if the id is
+        taken, and `Unfit` for rows that can't be put into the tables there are; nothing is left
+        then.
         """
 
     async def save_snapshot(self, id: str, snapshot: Snapshot) -> None:

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, Table, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from collab.storage.database import Database
 from collab.storage.port import DocumentRecord
@@ -60,10 +72,24 @@ _newest = (
     .where(snapshots.c.revision <= bindparam("until"))
     .scalar_subquery()
 )
-SNAPSHOT = (
-    select(snapshots.c.revision, snapshots.c.encoding, snapshots.c.content)
+SNAPSHOTS = select(
+    snapshots.c.revision,
+    snapshots.c.encoding,
+    snapshots.c.content,
+    snapshots.c.hash,
+    snapshots.c.seal,
+).where(snapshots.c.document == bindparam("document"))
+SNAPSHOT = SNAPSHOTS.where(snapshots.c.revision == _newest)
+OLDEST = (
+    select(snapshots.c.revision, snapshots.c.hash)
     .where(snapshots.c.document == bindparam("document"))
-    .where(snapshots.c.revision == _newest)
+    .order_by(snapshots.c.revision)
+    .limit(1)
+)
+NEXT_SNAPSHOT = (
+    SNAPSHOTS.where(snapshots.c.revision > bindparam("since"))
+    .order_by(snapshots.c.revision)
+    .limit(1)
 )
 _OPERATION = (
     select(
@@ -73,13 +99,27 @@ _OPERATION = (
         operations.c.author,
         operations.c.time,
         operations.c.delta,
+        operations.c.hash,
     )
     .where(operations.c.document == bindparam("document"))
     .where(operations.c.revision <= bindparam("until"))
     .order_by(operations.c.revision)
 )
-SINCE_SNAPSHOT = _OPERATION.where(operations.c.revision > _newest)
+# With the operation that made the snapshot's revision: its hash is that of the snapshot.
+SINCE_SNAPSHOT = _OPERATION.where(operations.c.revision >= _newest)
 SINCE = _OPERATION.where(operations.c.revision > bindparam("since")).limit(bindparam("limit"))
+HASHES = union_all(
+    select(operations.c.hash)
+    .where(operations.c.document == bindparam("document"))
+    .where(operations.c.revision == bindparam("revision")),
+    # What the log begins with is no operation.
+    select(snapshots.c.hash)
+    .where(snapshots.c.document == bindparam("document"))
+    .where(snapshots.c.revision == bindparam("revision")),
+)
+LAST_SENT = select(func.max(clients.c.revision)).where(
+    clients.c.document == bindparam("document")
+)
 LAST_SEQUENCE = (
     select(clients.c.sequence, clients.c.revision)
     .where(clients.c.document == bindparam("document"))

@@ -55,6 +55,8 @@ operations = Table(
     Column("author", Text, nullable=False),
     Column("time", Double, nullable=False),
     Column("delta", Text, nullable=False),
+    # Made of the row and of the hash of the revision before, see collab.storage.chain.
+    Column("hash", LargeBinary, nullable=False),
     **_IN_KEY_ORDER,
 )
 
@@ -89,6 +91,9 @@ snapshots = Table(
     # "plain" or "zlib", see collab.storage.packing.
     Column("encoding", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
+    # Of the revision, and of the row as it is, see collab.storage.chain.
+    Column("hash", LargeBinary, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
 )
 
 plugin_state = Table(

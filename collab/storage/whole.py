@@ -50,11 +50,7 @@ _oldest = (
     .where(snapshots.c.document == bindparam("document"))
     .scalar_subquery()
 )
-_SNAPSHOT = (
-    select(snapshots.c.revision, snapshots.c.encoding, snapshots.c.content)
-    .where(snapshots.c.document == bindparam("document"))
-    .where(snapshots.c.revision == _oldest)
-)
+_SNAPSHOT = statements.SNAPSHOTS.where(snapshots.c.revision == _oldest)
 _CLIENTS = (
     select(clients.c.client, clients.c.sequence, clients.c.revision)
     .where(clients.c.document == bindparam("document"))
@@ -88,14 +84,9 @@ async def read_belongings(database: Database, tables: Tables, id: str) -> Belong
         return None
     if not oldest:
         raise StorageError(f"Document {id} is damaged: it has no snapshot.")
-    revision, encoding, kept = oldest[0]
-    try:
-        content = await unpack(encoding, kept)
-    except ValueError as error:
-        raise StorageError(f"Revision {revision} of document {id} is {error}.") from error
     return Belongings(
         DocumentRecord(*record[0]),
-        Snapshot(revision, content),
+        await unpack(id, oldest[0]),
         [Sent(*row) for row in sent],
         [Author(*row) for row in noted],
         [Kept(*row) for row in state],
@@ -115,7 +106,7 @@ async def write_whole(
     # First: what does not fit is known before anything is written.
     last = await _last_steps(database, tables, belongings)
     row = statements.new_row(belongings.document) | {"epoch": statements.HIDDEN}
-    first = await _kept(id, belongings.snapshot)
+    first = await pack(id, belongings.snapshot)
     try:
         try:
             await database.commit([Step(statements.CREATE, [row]), Step(_SNAPSHOTS, [first])])
@@ -124,7 +115,7 @@ async def write_whole(
         for part in _parts(operations):
             await database.commit([Step(_OPERATIONS, [_row(id, one) for one in part])])
         for snapshot in further:
-            await database.commit([Step(_SNAPSHOTS, [await _kept(id, snapshot)])])
+            await database.commit([Step(_SNAPSHOTS, [await pack(id, snapshot)])])
         try:
             [shown, *_] = await database.commit(last)
         except Violation as violation:
@@ -191,13 +182,6 @@ async def _last_steps(database: Database, tables: Tables, belongings: Belongings
     return steps
 
 
-async def _kept(id: str, snapshot: Snapshot) -> dict[str, Any]:
-    encoding, content = await pack(snapshot.content)
-    return {
-        "document": id, "revision": snapshot.revision, "encoding": encoding, "content": content,
-    }
-
-
 def _parts(operations: Sequence[StoredOperation]) -> Iterator[list[StoredOperation]]:
     part: list[StoredOperation] = []
     size = 0
@@ -220,4 +204,5 @@ def _row(id: str, operation: StoredOperation) -> dict[str, Any]:
         "author": operation.author,
         "time": operation.time,
         "delta": operation.delta.decode(),
+        "hash": operation.hash,
     }

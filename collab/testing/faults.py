@@ -142,12 +142,20 @@ class FaultyStore:
     async def load(self, id: str, revision: int | None = None) -> Loaded | None:
         return await self._call("load", self.store.load(id, revision))
 
+    async def hash_at(self, id: str, revision: int) -> bytes | None:
+        return await self._call("hash_at", self.store.hash_at(id, revision))
+
     async def operations(
         self, id: str, since: int, until: int | None = None
     ) -> AsyncIterator[StoredOperation]:
         await self._call("operations", asyncio.sleep(0))
         async for operation in self.store.operations(id, since, until):
             yield operation
+
+    async def snapshots(self, id: str) -> AsyncIterator[Snapshot]:
+        await self._call("snapshots", asyncio.sleep(0))
+        async for snapshot in self.store.snapshots(id):
+            yield snapshot
 
     async def belongings(self, id: str) -> Belongings | None:
         return await self._call("belongings", self.store.belongings(id))

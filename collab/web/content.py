@@ -107,7 +107,7 @@ async def _content(request: web.Request, wanted: int | None) -> tuple[Version, C
     id = request.match_info["id"]
     room = request.app[ROOMS].find(id)
     if room is not None and wanted in (None, room.revision):
-        return Version(room.document.epoch, room.revision), room.content.copy()
+        return Version(room.hash, room.revision), room.content.copy()
     if room is None and await request.app[ROOMS].record(id) is None:
         raise CollabError(errors.NO_DOCUMENT)
     try:
@@ -117,8 +117,7 @@ async def _content(request: web.Request, wanted: int | None) -> tuple[Version, C
     if loaded is None:
         raise CollabError(errors.NO_DOCUMENT)
     content = await asyncio.to_thread(replayed, loaded)
-    revision = loaded.operations[-1].revision if loaded.operations else loaded.snapshot.revision
-    return Version(loaded.document.epoch, revision), content
+    return Version(loaded.hash, loaded.revision), content
 
 
 def _text(content: Content) -> Iterator[bytes]:
@@ -223,13 +222,13 @@ async def log(request: web.Request) -> web.Response:
             errors.BAD_REVISION, f"The document has {document.revision} revisions, not {since}."
         )
     until = min(document.revision, since + limit)
-    operations = [
-        committed_message(one)
-        async for one in request.app[STORE].operations(document.id, since, until)
-    ]
+    store = request.app[STORE]
+    found = [one async for one in store.operations(document.id, since, until)]
+    hash = found[-1].hash if found else await store.hash_at(document.id, since)
     return json_response(
         {
-            "operations": operations,
+            "operations": [committed_message(one) for one in found],
+            "hash": None if hash is None else hash.hex(),
             "revision": document.revision,
             "next": until if until < document.revision else None,
         }

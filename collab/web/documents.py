@@ -170,9 +170,10 @@ def _tag(document: DocumentRecord) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
-def _require_match(request: web.Request, document: DocumentRecord) -> None:
+async def _require_match(request: web.Request, document: DocumentRecord) -> None:
     """Obey ``If-Match``: with an ETag of the document, or of its content."""
-    contents = Version(document.epoch, document.revision).tags()
+    hash = await request.app[STORE].hash_at(document.id, document.revision)
+    contents = [] if hash is None else Version(hash, document.revision).tags()
     require_match(request, _tag(document), *contents)
 
 
@@ -180,7 +181,7 @@ async def change(request: web.Request) -> web.Response:
     """``PATCH /api/documents/{id}``: another title, told to everybody who has it open."""
     wanted = await read_json(request, Change)
     document = await find(request, "rename")
-    _require_match(request, document)
+    await _require_match(request, document)
     if wanted.title is not UNSET:
         renamed = await request.app[ROOMS].rename(document.id, clean_title(wanted.title))
         if renamed is None:
@@ -193,7 +194,7 @@ async def change(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     """``DELETE /api/documents/{id}``: gone, with everything that belongs to it."""
     document = await find(request, "delete")
-    _require_match(request, document)
+    await _require_match(request, document)
     if not await request.app[ROOMS].delete(document.id):
         raise CollabError(errors.NO_DOCUMENT)
     request.app[PLUGINS].observer.deleted(document)

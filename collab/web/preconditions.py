@@ -16,12 +16,13 @@ MEDIA = ("application/json", "text/plain")
 class Version(NamedTuple):
     """Which content of a document it is."""
 
-    epoch: str
+    hash: bytes
+    """Of the revision: another history has another one (`collab.storage.chain`)."""
     revision: int
 
     def tag(self, media: str) -> str:
         """The ETag of the content as one of the `MEDIA`, without its quotes."""
-        return f"{self.epoch}.{self.revision}.{media}"
+        return f"{self.hash.hex()}.{media}"
 
     def tags(self) -> list[str]:
         """All of its ETags."""

@@ -161,18 +161,20 @@ class _Conversation:
         if hello.epoch is not None and hello.epoch != room.document.epoch:
             raise CollabError(errors.EPOCH_CHANGED)
         since = hello.revision
-        if since is not None and since < 0:
-            raise CollabError(errors.BAD_REVISION)
+        if since is not None:
+            await self._check_history(since, hello.hash)
         connection.greet(client)
         content: Raw | UnsetType = UNSET
         operations: list[messages.Committed] | UnsetType = UNSET
         if since is None:
-            since, encoded = await room.encoded()
-            content = Raw(encoded)
+            now = await room.encoded()
+            since, hash, content = now.revision, now.hash, Raw(now.content)
         else:
             missed = await self._missed(since)
             operations = [committed_message(one) for one in missed]
             since += len(missed)
+            # Nothing was missed: then it is at the room's revision.
+            hash = missed[-1].hash if missed else room.hash
         welcome = messages.Welcome(
             protocol=messages.VERSION,
             session=connection.id,
@@ -191,6 +193,7 @@ class _Conversation:
             },
             content=content,
             operations=operations,
+            hash=hash.hex(),
         )
         connection.send(Frame(messages.encode(welcome)))
         # Without a pause between the last look and the join, nothing can come between them.
@@ -211,6 +214,18 @@ class _Conversation:
         if hello.client is not None:
             # Plugins may have been switched while it was away.
             connection.send(browser_halves(self._request.app, connection.base_path))
+
+    async def _check_history(self, revision: int, hash: str | None) -> None:
+        """Whether the client's last ``revision`` is one of ours; its ``hash`` says of which history
+        that was. Raises `CollabError`."""
+        if revision < 0:
+            raise CollabError(errors.BAD_REVISION)
+        if hash is None:
+            return  # `_missed` refuses what never was
+        ours = await self._room.hash_at(revision)
+        if ours is None or ours.hex() != hash:
+            self._room.another_history(self._connection, revision)
+            raise CollabError(errors.HISTORY_CHANGED)
 
     async def _missed(self, since: int) -> list[StoredOperation]:
         """Operations after ``since``: all of them from memory, or some of them from the store.

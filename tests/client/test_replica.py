@@ -215,6 +215,41 @@ def test_another_epoch_gives_a_rescue_and_never_a_merge() -> None:
     assert replica.content.text() == "older"
 
 
+def test_the_hash_of_the_last_revision_is_said() -> None:
+    replica = joined("a")
+    assert replica.hello().hash is None  # a server of before there were hashes
+    told(replica, welcome("a", hash="h0"))
+    assert replica.hello().hash == "h0"
+    told(replica, welcome(None, 0, [], hash="h0"))
+    other = committed(1, "you", 1, Delta().insert("b")), committed(2, "you", 2, Delta().insert("c"))
+    told(replica, messages.Operations(list(other), "h2"))
+    assert (replica.hello().revision, replica.hello().hash) == (2, "h2")
+    told(replica, welcome(None, 3, [committed(3, "you", 3, Delta().insert("d"))], hash="h3"))
+    # What it has seen already changes nothing, and neither does what doesn't follow.
+    told(replica, messages.Operations([other[1]], "other"))
+    assert (replica.hello().revision, replica.hello().hash) == (3, "h3")
+    told(replica, welcome(None, 3, [], hash="h3"))
+    told(replica, messages.Operations([committed(5, "you", 5, Delta().insert("f"))], "h5"))
+    assert (replica.hello().revision, replica.hello().hash) == (3, "h3")
+
+
+def test_a_client_that_had_no_hash_gets_one_when_it_comes_back() -> None:
+    replica = joined("a")
+    replica.hello()
+    told(replica, welcome(None, 0, [], hash="h0"))
+    assert replica.hello().hash == "h0"
+
+
+def test_another_history_gives_a_rescue_of_everything() -> None:
+    for code in ("history_changed", "bad_revision"):
+        replica = joined("a")
+        replica.hello()
+        (event,) = told(replica, messages.Goodbye(code, "another", None))
+        assert isinstance(event, Restart) and event.rescue is not None
+        assert (event.rescue.text, event.rescue.unsaved) == ("a", None)
+        assert replica.hello() == messages.Hello(protocol=1)
+
+
 def test_without_anything_unsaved_a_fresh_start_needs_no_rescue() -> None:
     replica = joined("a")
     replica.hello()

@@ -96,7 +96,7 @@ class FakeRoom:
             operations.append(
                 StoredOperation(
                     self.revision, client, self.revision, author, 0.0,
-                    msgspec.json.encode(delta.ops),
+                    msgspec.json.encode(delta.ops), b"",
                 )
             )
         self.manager.observer.committed(self, operations, deltas)

@@ -80,7 +80,7 @@ class Log:
     def __init__(self, length: int) -> None:
         self.operations = [
             Operation(
-                StoredOperation(n, "client", n, f"user{n % 3}", 0.0, b""),
+                StoredOperation(n, "client", n, f"user{n % 3}", 0.0, b"", b""),
                 Delta().retain(n % 7).insert("x"),
             )
             for n in range(1, length + 1)

@@ -190,7 +190,7 @@ def test_a_name_is_one_line_of_what_can_be_seen() -> None:
 
 
 def operation(revision: int, author: str, time: float, delta: Delta) -> Operation:
-    return Operation(StoredOperation(revision, "c", revision, author, time, b""), delta)
+    return Operation(StoredOperation(revision, "c", revision, author, time, b"", b""), delta)
 
 
 def test_a_pause_or_another_author_begins_a_new_stretch() -> None:

@@ -22,7 +22,7 @@ from collab.protocol.settings import Settings
 from collab.rooms.replay import replayed
 from collab.rooms.restoring import Restored, restore
 from collab.rooms.snapshots import EVERY
-from collab.storage import MemoryStore, open_store
+from collab.storage import MemoryStore, chain, open_store
 from collab.storage.port import Append, Conflict, DocumentRecord, Store, StoredOperation
 from collab.testing.faults import Fault, FaultyStore
 from tests.ot.strategies import chains
@@ -36,16 +36,18 @@ LIMIT = 1_000_000
 async def fill(store: Store, kind: str, first: Delta, deltas: list[Delta]) -> DocumentRecord:
     """A document that three clients have edited in turns."""
     record = DocumentRecord("notes", "Notes", kind, "epoch", 0, 1.5, 2.5)
-    await store.create(record, msgspec.json.encode(first.ops))
+    content = msgspec.json.encode(first.ops)
+    await store.create(record, content)
     operations = [
         StoredOperation(
             revision, f"client-{revision % 3}", revision, f"user-{revision % 2}", 3.5 + revision,
-            msgspec.json.encode(delta.ops),
+            msgspec.json.encode(delta.ops), b"",
         )
         for revision, delta in enumerate(deltas, 1)
     ]
     if operations:
-        await store.append([Append("notes", operations)])
+        whole = list(chain.chained(chain.origin(kind, 0, content), operations))
+        await store.append([Append("notes", whole)])
     await store.set_state("tags", "notes", "a", b'{"x":[1,"\\u00e9",null]}')
     return replace(record, revision=len(deltas))
 

@@ -97,6 +97,12 @@ class Disk:
         await self._turn(0.01)
         return found
 
+    async def hash_at(self, id: str, revision: int) -> bytes | None:
+        await self._turn(0.01)
+        found = await self.house.store.hash_at(id, revision)
+        await self._turn(0.01)
+        return found
+
     async def operations(
         self, id: str, since: int, until: int | None = None
     ) -> AsyncIterator[Any]:

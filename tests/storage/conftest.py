@@ -16,6 +16,7 @@ from collab.storage.database import Database
 from collab.storage.migrate import migrate
 from collab.storage.place import DATABASE_FILE
 from collab.storage.port import Store
+from tests.storage.making import chaining
 
 
 async def portable_store(folder: Path) -> Store:
@@ -44,7 +45,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         made = await open_store(Settings(data_dir=tmp_path))
     else:
         made = await portable_store(tmp_path)
-    yield made
+    yield chaining(made)
     await made.close()
 
 
@@ -52,5 +53,5 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def sqlite_store(tmp_path: Path) -> AsyncIterator[DatabaseStore]:
     made = await open_store(Settings(data_dir=tmp_path))
     assert isinstance(made, DatabaseStore)
-    yield made
+    yield chaining(made)
     await made.close()

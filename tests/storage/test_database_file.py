@@ -18,7 +18,7 @@ from collab.protocol.settings import Settings
 from collab.storage import DatabaseStore, open_store
 from collab.storage.port import Snapshot, StorageError
 from collab.storage.sqlite import SqliteDatabase, database_file
-from tests.storage.making import EMPTY, append, document
+from tests.storage.making import EMPTY, append, document, operation
 
 
 @pytest.fixture(autouse=True)
@@ -164,7 +164,7 @@ async def test_what_other_programs_may_do_is_no_damage(
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     await store.append(append(51))
     await store.prove()
-    await store.save_snapshot("notes", Snapshot(51, EMPTY))
+    await store.save_snapshot("notes", Snapshot(51, EMPTY, operation(51).hash))
     assert await store.last_sequence("notes", "ann") == (51, 51)
 
 

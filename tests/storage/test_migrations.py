@@ -25,8 +25,8 @@ from collab.storage.sqlite import migration_engine
 from collab.storage.tables import metadata
 from tests.storage.making import EMPTY, append, document
 
-NEWEST = "0002"
-STEPS = ["0001", NEWEST]
+NEWEST = "0003"
+STEPS = ["0001", "0002", NEWEST]
 
 
 def scalar(path: Path, sql: str) -> object:
@@ -94,8 +94,8 @@ STEP = """
     import sqlalchemy as sa
     from alembic import op
 
-    revision = "0003"
-    down_revision = "0002"
+    revision = "0004"
+    down_revision = "0003"
 
     def upgrade():
         with op.batch_alter_table("documents", recreate="always") as batch:
@@ -123,8 +123,8 @@ async def with_content(settings: Settings) -> None:
 async def test_rebuilding_a_table_keeps_what_refers_to_it(tmp_path: Path, steps: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     await with_content(settings)
-    (steps / "0003_language.py").write_text(dedent(STEP))
-    assert await migrate(settings) == ["0003"]
+    (steps / "0004_language.py").write_text(dedent(STEP))
+    assert await migrate(settings) == ["0004"]
     path = tmp_path / "data" / "collab.sqlite3"
     assert scalar(path, "SELECT count(*) FROM operations") == 100
     assert scalar(path, "SELECT count(language IS NULL) FROM documents") == 2
@@ -138,14 +138,14 @@ async def test_control_with_foreign_keys_on_the_log_is_deleted(
 ) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     await with_content(settings)
-    (steps / "0003_language.py").write_text(dedent(STEP))
+    (steps / "0004_language.py").write_text(dedent(STEP))
     pragmas = sqlite_connection.pragmas
     monkeypatch.setattr(
         sqlite_connection,
         "pragmas",
         lambda role, durability: pragmas(role, durability) | {"foreign_keys": 1},
     )
-    assert await migrate(settings) == ["0003"]
+    assert await migrate(settings) == ["0004"]
     assert scalar(tmp_path / "data" / "collab.sqlite3", "SELECT count(*) FROM operations") == 0
 
 
@@ -162,7 +162,7 @@ async def test_a_step_that_fails_leaves_nothing_behind(
 ) -> None:
     settings = Settings(data_dir=tmp_path / "data")
     await with_content(settings)
-    (steps / "0003_language.py").write_text(dedent(STEP) + f"    {line}\n")
+    (steps / "0004_language.py").write_text(dedent(STEP) + f"    {line}\n")
     with pytest.raises(error, match=message):
         await migrate(settings)
     path = tmp_path / "data" / "collab.sqlite3"
@@ -170,23 +170,23 @@ async def test_a_step_that_fails_leaves_nothing_behind(
     assert scalar(path, "SELECT count(*) FROM operations") == 100
     schema = str(scalar(path, "SELECT sql FROM sqlite_schema WHERE name = 'documents'"))
     assert "language" not in schema
-    (steps / "0003_language.py").write_text(dedent(STEP))
-    assert await migrate(settings) == ["0003"]
+    (steps / "0004_language.py").write_text(dedent(STEP))
+    assert await migrate(settings) == ["0004"]
 
 
 async def test_each_step_is_a_transaction_of_its_own(tmp_path: Path, steps: Path) -> None:
-    (steps / "0003_language.py").write_text(dedent(STEP))
-    fourth = """
-        revision = "0004"
-        down_revision = "0003"
+    (steps / "0004_language.py").write_text(dedent(STEP))
+    fifth = """
+        revision = "0005"
+        down_revision = "0004"
 
         def upgrade():
-            raise RuntimeError("fourth")
+            raise RuntimeError("fifth")
     """
-    (steps / "0004_fourth.py").write_text(dedent(fourth))
-    with pytest.raises(RuntimeError, match="fourth"):
+    (steps / "0005_fifth.py").write_text(dedent(fifth))
+    with pytest.raises(RuntimeError, match="fifth"):
         await upgrade(migration_engine(tmp_path / "log.sqlite3"))
-    assert scalar(tmp_path / "log.sqlite3", "SELECT version_num FROM alembic_version") == "0003"
+    assert scalar(tmp_path / "log.sqlite3", "SELECT version_num FROM alembic_version") == "0004"
 
 
 AT_THAT_TIME = [
@@ -201,7 +201,9 @@ AT_THAT_TIME = [
 
 async def test_names_that_plugins_had_noted_are_the_authors(tmp_path: Path, steps: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data")
-    step = (steps / "0002_authors.py").rename(tmp_path / "0002_authors.py")
+    later = [steps / "0002_authors.py", steps / "0003_hashes.py"]
+    for step in later:
+        step.rename(tmp_path / step.name)
     assert await migrate(settings) == ["0001"]
     path = tmp_path / "data" / "collab.sqlite3"
     with closing(sqlite3.connect(path)) as connection:
@@ -217,8 +219,9 @@ async def test_names_that_plugins_had_noted_are_the_authors(tmp_path: Path, step
             "INSERT INTO plugin_document_state VALUES (?, ?, ?, CAST(? AS BLOB))", AT_THAT_TIME
         )
         connection.commit()
-    step.rename(steps / "0002_authors.py")
-    assert await migrate(settings) == ["0002"]
+    for step in later:
+        (tmp_path / step.name).rename(step)
+    assert await migrate(settings) == ["0002", "0003"]
     store = await open_store(settings)
     assert await store.authors("a", 10) == [
         Author("gone", "Gone", "#1d4ed8", 1),

@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from collab.storage import DatabaseStore
+from collab.storage import DatabaseStore, chain
 from collab.storage.migrate import upgrade
 from collab.storage.port import Append, Snapshot
 from collab.storage.sqlite import SqliteDatabase, migration_engine
@@ -57,6 +57,7 @@ async def work(
 
     disk.at_event = cut
     heads = dict.fromkeys(DOCUMENTS, 0)
+    hashes = dict.fromkeys(DOCUMENTS, chain.origin("text", 0, EMPTY))
     while len(cuts) < CUTS:
         appends: list[Append] = []
         for id in chance.sample(DOCUMENTS, chance.randint(1, len(DOCUMENTS))):
@@ -64,8 +65,9 @@ async def work(
             text = "x" * chance.choice([1, 10, 100, 3000, 9000])
             first = heads[id] + 1
             count = chance.choice([1, 1, 1, 4])
-            stored = [operation(first + index, text=text) for index in range(count)]
-            heads[id] += count
+            made = [operation(first + index, text=text) for index in range(count)]
+            stored = list(chain.chained(hashes[id], made))
+            heads[id], hashes[id] = stored[-1].revision, stored[-1].hash
             appends.append(Append(id, stored))
         begun.append(
             [
@@ -77,7 +79,7 @@ async def work(
         await store.append(appends)
         acknowledged += 1
         if acknowledged % 50 == 0:
-            await store.save_snapshot("d0", Snapshot(heads["d0"], b"[]"))
+            await store.save_snapshot("d0", Snapshot(heads["d0"], b"[]", hashes["d0"]))
     disk.at_event = None
     await store.close()
     return begun, cuts

@@ -16,11 +16,11 @@ import pytest
 
 from collab.protocol.settings import Settings
 from collab.storage import DatabaseStore, open_store
-from collab.storage.port import Snapshot, StorageError
+from collab.storage.port import StorageError
 from collab.storage.sqlite import SqliteDatabase
 from collab.storage.sqlite import connection as sqlite_connection
 from tests.storage.disk import Disk
-from tests.storage.making import EMPTY, append, document
+from tests.storage.making import EMPTY, append, document, snapshot
 from tests.storage.test_unknown_outcomes import store_on
 
 
@@ -57,7 +57,7 @@ async def test_a_disk_in_trouble(
         with pytest.raises(StorageError, match=message):
             await store.append(append(4))
         with pytest.raises(StorageError, match=message):
-            await store.save_snapshot("notes", Snapshot(3, b"[]"))
+            await store.save_snapshot("notes", snapshot(3, b"[]"))
         with pytest.raises(StorageError, match=message):
             await store.create(document("another"), EMPTY)
         loaded = await store.load("notes")
@@ -163,7 +163,7 @@ async def test_a_log_with_a_hole_is_not_opened(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "collab.sqlite3")) as other:
         other.execute("DELETE FROM operations WHERE revision = 3")
         other.commit()
-    with pytest.raises(StorageError, match="notes is damaged between revisions 0 and 5"):
+    with pytest.raises(StorageError, match="notes is damaged at revision 3: it is missing"):
         await store.load("notes")
     loaded = await store.load("notes", 2)
     assert loaded is not None and len(loaded.operations) == 2
@@ -180,6 +180,6 @@ async def test_a_damaged_snapshot(tmp_path: Path, encoding: str, message: str) -
     with closing(sqlite3.connect(tmp_path / "collab.sqlite3")) as other:
         other.execute("UPDATE snapshots SET encoding = ?, content = x'00ff'", (encoding,))
         other.commit()
-    with pytest.raises(StorageError, match=f"Revision 0 of document notes is {message}"):
+    with pytest.raises(StorageError, match=f"notes is damaged at revision 0: it has {message}"):
         await store.load("notes")
     await store.close()

@@ -16,12 +16,11 @@ from collab.storage.port import (
     Kept,
     Rows,
     Sent,
-    Snapshot,
     Store,
     StoredOperation,
     Unfit,
 )
-from tests.storage.making import EMPTY, append, document, operation
+from tests.storage.making import EMPTY, append, bare, document, operation, snapshot
 
 STEP = '''
 import sqlalchemy as sa
@@ -86,7 +85,7 @@ async def make_tables(store: Store, folder: Path) -> None:
 def belongings(*tables: Rows, first: int = 0) -> Belongings:
     return Belongings(
         replace(document(), revision=first + 3),
-        Snapshot(first, b'[{"insert":"hello"}]'),
+        snapshot(first, b'[{"insert":"hello"}]'),
         [Sent("ann", first + 2, first + 2), Sent("bob", 9, first + 3), Sent("eve", 4, first)],
         [Author("Ann", "Ann", "#0b6e4f", first + 1), Author("Bob", "Bobby", "", first + 3)],
         [Kept("gone", "key", b"[1]"), Kept("tags", "a", b'"x"'), Kept("tags", "b", b"null")],
@@ -104,13 +103,13 @@ async def test_there_is_nothing_of_a_document_that_is_not_there(store: Store) ->
 
 async def test_what_was_given_is_there_again(store: Store) -> None:
     given = replace(belongings(), clients=[Sent("ann", 2, 2), Sent("bob", 9, 3)])
-    await store.restore(given, log(), [Snapshot(2, b'[{"insert":"xxhello"}]')])
+    await store.restore(given, log(), [snapshot(2, b'[{"insert":"xxhello"}]')])
     assert await store.belongings("notes") == given
     assert await store.document("notes") == given.document
-    assert [one async for one in store.operations("notes", 0)] == log()
+    assert bare([one async for one in store.operations("notes", 0)]) == bare(log())
     loaded = await store.load("notes")
     assert loaded is not None
-    assert (loaded.snapshot.revision, list(loaded.operations)) == (2, log()[2:])
+    assert (loaded.snapshot.revision, bare(loaded.operations)) == (2, bare(log()[2:]))
     assert await store.last_sequence("notes", "bob") == (9, 3)
     assert await store.list_state("tags", "notes") == {"a": b'"x"', "b": b"null"}
     assert await store.list_state("gone", "notes") == {"key": b"[1]"}
@@ -125,13 +124,13 @@ async def test_what_belongs_to_a_document_that_was_edited(store: Store) -> None:
     await store.create(document(), EMPTY)
     await store.create(document("other"), EMPTY)
     await store.append([*append(1, 3), *append(1, 1, document="other")])
-    await store.save_snapshot("notes", Snapshot(2, b'[{"insert":"xx"}]'))
+    await store.save_snapshot("notes", snapshot(2, b'[{"insert":"xx"}]'))
     await store.set_state("tags", "other", "a", b"2")
     await store.set_state("tags", None, "a", b"3")
     await store.set_state("tags", "notes", "b", b"1")
     assert await store.belongings("notes") == Belongings(
         replace(document(), revision=3),
-        Snapshot(0, EMPTY),
+        snapshot(0, EMPTY),
         [Sent("ann", 3, 3)],
         [],
         [Kept("tags", "b", b"1")],
@@ -147,17 +146,18 @@ async def test_a_log_may_begin_later(store: Store) -> None:
     assert await store.last_sequence("notes", "eve") == (4, 70)
     loaded = await store.load("notes", 71)
     assert loaded is not None
-    assert (loaded.snapshot, list(loaded.operations)) == (given.snapshot, log(70)[:1])
+    assert (loaded.snapshot, bare(loaded.operations)) == (given.snapshot, bare(log(70)[:1]))
     with pytest.raises(ValueError, match="no revision 69"):
         await store.load("notes", 69)
-    assert [one async for one in store.operations("notes", 71, 72)] == [operation(72)]
-    assert [one async for one in store.operations("notes", 0)] == log(70)
+    read = [one async for one in store.operations("notes", 71, 72)]
+    assert bare(read) == bare([operation(72)])
+    assert bare([one async for one in store.operations("notes", 0)]) == bare(log(70))
     await store.append([Append("notes", [operation(74)])])
     assert [one.revision async for one in store.operations("notes", 72)] == [73, 74]
 
 
 async def test_a_log_may_be_empty(store: Store) -> None:
-    given = Belongings(replace(document(), revision=5), Snapshot(5, EMPTY), [], [], [], [])
+    given = Belongings(replace(document(), revision=5), snapshot(5, EMPTY), [], [], [], [])
     await store.restore(given, [], [])
     assert await store.belongings("notes") == given
     await store.append(append(6))
@@ -169,7 +169,7 @@ async def test_an_id_that_is_taken(store: Store, tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="notes already"):
         await store.restore(belongings(TAGS), log(), [])
     found = await store.belongings("notes")
-    assert found == Belongings(document(title="First"), Snapshot(0, EMPTY), [], [], [], [])
+    assert found == Belongings(document(title="First"), snapshot(0, EMPTY), [], [], [], [])
 
 
 async def test_rows_of_plugins_come_back_under_any_id(store: Store, tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from collab.protocol.settings import Settings
 from collab.storage import DatabaseStore, open_store, whole
 from collab.storage.place import DATABASE_FILE
-from collab.storage.port import Belongings, Conflict, Sent, Snapshot, StorageError, StoredOperation
-from tests.storage.making import EMPTY, append, document, operation
+from collab.storage.port import Belongings, Conflict, Sent, StorageError, StoredOperation
+from tests.storage.making import EMPTY, append, document, operation, snapshot
 
 LENGTH = 200
 BELONGINGS = Belongings(
     replace(document(), revision=LENGTH),
-    Snapshot(0, EMPTY),
+    snapshot(0, EMPTY),
     [Sent("ann", LENGTH, LENGTH)],
     [],
     [],
@@ -35,7 +35,7 @@ def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def begin(store: DatabaseStore) -> asyncio.Task[None]:
     """A document that is being written, and not there yet."""
-    restoring = asyncio.create_task(store.restore(BELONGINGS, LOG, [Snapshot(30, b"[]")]))
+    restoring = asyncio.create_task(store.restore(BELONGINGS, LOG, [snapshot(30, b"[]")]))
     async with asyncio.timeout(20):
         while not [one async for one in store.operations("notes", 0)]:
             assert not restoring.done()

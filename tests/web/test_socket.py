@@ -104,6 +104,52 @@ async def test_another_epoch_ends_the_connection(client: Client) -> None:
     assert (await again.hear())["code"] == "epoch_changed"
 
 
+async def test_hashes_tell_histories_apart(client: Client) -> None:
+    made = await make(client)
+    first = await talk(client, made)
+    hashes = [(await first.hear())["hash"]]
+    for revision in range(3):
+        await first.say(insert("x", revision, revision + 1))
+        hashes.append((await first.hear("operations"))["hash"])
+    assert len(set(hashes)) == 4
+    for revision, hash in enumerate(hashes):
+        again = await talk(client, made, revision=revision, hash=hash)
+        back = await again.hear()
+        assert (back["revision"], back["hash"], len(back["operations"])) == (
+            3, hashes[3], 3 - revision
+        )
+    fresh = await (await talk(client, made)).hear()
+    assert (fresh["revision"], fresh["hash"]) == (3, hashes[3])
+    for revision, hash in ((0, hashes[1]), (3, hashes[2]), (2, ""), (4, hashes[3]), (2**40, "x")):
+        other = await talk(client, made, revision=revision, hash=hash)
+        goodbye = await other.hear()
+        assert (goodbye["type"], goodbye["code"]) == ("goodbye", "history_changed")
+        assert "retry_after" not in goodbye
+        assert await other.closed() == 4409
+    async with client.get(f"/api/documents/{made['id']}/operations?limit=2") as response:
+        assert (await response.json())["hash"] == hashes[2]
+    async with client.get(f"/api/documents/{made['id']}/operations?since=3") as response:
+        assert (await response.json())["hash"] == hashes[3]
+
+
+async def test_a_hash_that_memory_has_no_more_is_looked_up(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab.rooms.committed.RECENT", 2)
+    made = await make(client)
+    first = await talk(client, made)
+    hashes = [(await first.hear())["hash"]]
+    for revision in range(10):
+        await first.say(insert("x", revision, revision + 1))
+        hashes.append((await first.hear("operations"))["hash"])
+    for revision, hash in enumerate(hashes):
+        back = await (await talk(client, made, revision=revision, hash=hash)).hear()
+        assert (back["type"], back["revision"]) == ("welcome", 10)
+        other = hashes[revision - 1]
+        goodbye = await (await talk(client, made, revision=revision, hash=other)).hear()
+        assert goodbye["code"] == "history_changed"
+
+
 async def test_hello_has_to_come_first_and_in_time(client: Client) -> None:
     made = await make(client)
     early = Talk(await client.ws_connect(made["links"]["socket"]))

@@ -19,13 +19,19 @@ EXTENSION = "collab"
 
 MEDIA_TYPE = "application/x-ndjson"
 
-VERSION = 1
+VERSION = 2
+"""Of the files that are written."""
+
+BEFORE_HASHES = 1
+"""The version of files that have no hashes: theirs are computed when they are read."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=1000)]
 Text = Annotated[str, Meta(max_length=10_000)]
 Revision = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Number = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+"""Of a revision (`collab.storage.chain`)."""
 
 
 class Described(Struct, forbid_unknown_fields=True):
@@ -57,6 +63,7 @@ class SnapshotLine(_Line, tag="snapshot"):
 
     revision: Revision
     content: Raw
+    hash: Hash | None = None
 
 
 class OperationLine(_Line, tag="operation"):
@@ -68,6 +75,7 @@ class OperationLine(_Line, tag="operation"):
     author: Text
     time: Seconds
     delta: Raw
+    hash: Hash | None = None
 
 
 class ClientLine(_Line, tag="client"):

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from collab.storage import chain
 from collab.storage.backup.lines import (
+    BEFORE_HASHES,
     FORMAT,
     VERSION,
     AuthorLine,
@@ -46,6 +48,11 @@ _LONG = 400
 class BadBackup(ValueError):
     """A file that is no backup, or no whole one: a sentence that says where, and what to do."""
 
+    def __init__(self, sentence: str, revision: int | None = None) -> None:
+        self.revision = revision
+        """The first that is not what was written, where that is known."""
+        super().__init__(sentence)
+
 
 class Backup(Struct, frozen=True):
     """What a file holds."""
@@ -59,12 +66,16 @@ def line_of(backup: Backup, revision: int) -> int:
     return 2 + revision - backup.belongings.snapshot.revision
 
 
-def bad_line(number: int, what: str) -> BadBackup:
-    """Says what is wrong with a line of a file whose checksum is right."""
+def bad_line(number: int, what: str, revision: int | None = None) -> BadBackup:
+    """Says what is wrong with a line of a file whose checksum is right.
+
+    ``revision``: the one that stands there.
+    """
     if len(what) > _LONG:
         what = f"{what[:_LONG]} …"
     return BadBackup(
-        f"Line {number}: {what}. Collab writes no such line: import a file as it was exported."
+        f"Line {number}: {what}. Collab writes no such line: import a file as it was exported.",
+        revision,
     )
 
 
@@ -73,6 +84,18 @@ def read(data: bytes) -> Backup:
     header = _header(data)
     end, stop = _end(data)
     reader = _Reader(header)
+    if hashlib.sha256(memoryview(data)[:stop]).hexdigest() != end.sha256:
+        raise _changed(reader, data, stop)
+    number = _take_lines(reader, data, stop)
+    try:
+        return reader.finish(end)
+    except ValueError as error:
+        raise bad_line(number + 1, str(error)) from error
+
+
+def _take_lines(reader: _Reader, data: bytes, stop: int) -> int:
+    """All lines but the first and the last, which begins at ``stop``; how many there are before
+    that. Raises `BadBackup`."""
     decoder = msgspec.json.Decoder(Line)
     position = number = 0
     for text in io.BytesIO(data):
@@ -85,11 +108,24 @@ def read(data: bytes) -> Backup:
         try:
             reader.take(decoder.decode(text))
         except (ValueError, RecursionError) as error:
-            raise bad_line(number, f"{error}".rstrip(".")) from error
+            raise bad_line(number, f"{error}".rstrip("."), reader.expected) from error
+    return number
+
+
+def _changed(reader: _Reader, data: bytes, stop: int) -> BadBackup:
+    """Says that a file is not as it was written, and from which revision on, as far as its
+    lines tell."""
+    first: int | None = None
     try:
-        return reader.finish(end)
-    except ValueError as error:
-        raise bad_line(number + 1, str(error)) from error
+        _take_lines(reader, data, stop)
+    except BadBackup as bad:
+        first = bad.revision
+    where = "" if first is None else f" The first revision that differs is {first}."
+    return BadBackup(
+        "The file was changed or damaged since it was written: its checksum is another."
+        f"{where} Copy it again without converting it, or export the document again.",
+        first,
+    )
 
 
 def _header(data: bytes) -> Header:
@@ -104,10 +140,11 @@ def _header(data: bytes) -> Header:
             f" Choose a file that was exported in the format {FORMAT}."
         )
     version = found.get("version")
-    if type(version) is not int or version != VERSION:
+    if type(version) is not int or not BEFORE_HASHES <= version <= VERSION:
         raise BadBackup(
-            f"Line 1: this is version {version!r:.20} of the format, and this Collab reads version"
-            f" {VERSION}. Import the file with the version of Collab that wrote it, or a later one."
+            f"Line 1: this is version {version!r:.20} of the format, and this Collab reads versions"
+            f" {BEFORE_HASHES} to {VERSION}. Import the file with the version of Collab that wrote"
+            " it, or a later one."
         )
     try:
         return msgspec.json.decode(first, type=Header)
@@ -116,7 +153,7 @@ def _header(data: bytes) -> Header:
 
 
 def _end(data: bytes) -> tuple[EndLine, int]:
-    """The last line, and where it begins; the file is then whole and as it was written."""
+    """The last line, and where it begins; the file is then whole."""
     stop = len(data)
     while stop and data[stop - 1] in b"\r\n":
         stop -= 1
@@ -129,11 +166,6 @@ def _end(data: bytes) -> tuple[EndLine, int]:
             f"The file was cut off: it ends in line {number}, and its last line is missing. Copy"
             " it again, or export the document again."
         ) from None
-    if hashlib.sha256(memoryview(data)[:start]).hexdigest() != end.sha256:
-        raise BadBackup(
-            "The file was changed or damaged since it was written: its checksum is another. Copy it"
-            " again without converting it, or export the document again."
-        )
     return end, start
 
 
@@ -142,6 +174,9 @@ class _Reader:
 
     def __init__(self, header: Header) -> None:
         self._document = DocumentRecord(**msgspec.structs.asdict(header.document))
+        self._hashed = header.version > BEFORE_HASHES
+        self._hash = b""
+        """Of the revision that was read last."""
         self._snapshot: Snapshot | None = None
         self._operations: list[StoredOperation] = []
         self._last: dict[str, Sent] = {}
@@ -165,6 +200,14 @@ class _Reader:
             RowLine: self._take_row,
         }
 
+    @property
+    def expected(self) -> int | None:
+        """The revision of the next line, as long as there may be one."""
+        if self._snapshot is None:
+            return 0
+        following = self._snapshot.revision + len(self._operations) + 1
+        return following if following <= self._document.revision else None
+
     def take(self, line: Line) -> None:
         kind = type(line)
         if kind is not self._part and kind not in _FOLLOWS[self._part]:
@@ -177,7 +220,13 @@ class _Reader:
     def _take_snapshot(self, line: SnapshotLine) -> None:
         if self._snapshot is not None:
             raise ValueError("there is a snapshot already")
-        self._snapshot = Snapshot(line.revision, bytes(line.content))
+        content = bytes(line.content)
+        hash = chain.origin(self._document.type, line.revision, content)
+        given = self._given(line.hash) or hash
+        if line.revision == 0 and given != hash:
+            raise ValueError("revision 0 is not what was written")
+        self._snapshot = Snapshot(line.revision, content, given)
+        self._hash = given
 
     def _take_operation(self, line: OperationLine) -> None:
         assert self._snapshot is not None
@@ -191,17 +240,23 @@ class _Reader:
                 " come after it"
             )
         self._last[line.client] = Sent(line.client, line.sequence, line.revision)
-        self._operations.append(
-            StoredOperation(
-                line.revision,
-                # Few people write much: each name once is enough.
-                sys.intern(line.client),
-                line.sequence,
-                sys.intern(line.author),
-                line.time,
-                bytes(line.delta),
-            )
+        # Few people write much: each name once is enough.
+        client, author, delta = sys.intern(line.client), sys.intern(line.author), bytes(line.delta)
+        hash = chain.follow(
+            self._hash, following, client, line.sequence, author, line.time, delta
         )
+        if (self._given(line.hash) or hash) != hash:
+            raise ValueError(f"revision {following} is not what was written")
+        self._hash = hash
+        self._operations.append(
+            StoredOperation(following, client, line.sequence, author, line.time, delta, hash)
+        )
+
+    def _given(self, hash: str | None) -> bytes | None:
+        """The hash on a line; None where the version has none."""
+        if (hash is not None) is not self._hashed:
+            raise ValueError("there is no hash" if self._hashed else "there is a hash")
+        return None if hash is None else bytes.fromhex(hash)
 
     def _take_client(self, line: ClientLine) -> None:
         assert self._snapshot is not None

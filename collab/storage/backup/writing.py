@@ -77,15 +77,22 @@ async def _lines(store: Store, belongings: Belongings) -> AsyncIterator[bytes]:
     document, snapshot = belongings.document, belongings.snapshot
     described = Described(**msgspec.structs.asdict(document))
     yield _encode(Header("backup", VERSION, described))
-    yield _encode(SnapshotLine(snapshot.revision, Raw(snapshot.content)))
+    yield _encode(SnapshotLine(snapshot.revision, Raw(snapshot.content), snapshot.hash.hex()))
     revision = snapshot.revision
     async for one in store.operations(document.id, snapshot.revision, document.revision):
         if one.revision != revision + 1:
             break
         revision = one.revision
-        delta = Raw(one.delta)
         yield _encode(
-            OperationLine(revision, one.client, one.sequence, one.author, one.time, delta)
+            OperationLine(
+                revision,
+                one.client,
+                one.sequence,
+                one.author,
+                one.time,
+                Raw(one.delta),
+                one.hash.hex(),
+            )
         )
     now = await store.document(document.id)
     if revision != document.revision or now is None or now.epoch != document.epoch:

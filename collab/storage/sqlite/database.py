@@ -23,6 +23,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from collab.storage.chain import SIZE
 from collab.storage.database import Database, Query, Step
 from collab.storage.port import Append, StorageError, Violation
 from collab.storage.sqlite.connection import Connect, Durability, open_connection
@@ -70,17 +71,16 @@ _TRIGGERS = (
 
 
 def _append_statement() -> ClauseElement:
-    row = func.json_each(bindparam("rows")).table_valued("value").c.value
-    columns = list(operations.columns)
-    return insert(operations).from_select(
-        [column.name for column in columns],
-        select(
-            *(
-                func.json_extract(row, literal_column(f"'$[{index}]'"))
-                for index, _ in enumerate(columns)
-            )
-        ),
-    )
+    rows = func.json_each(bindparam("rows")).table_valued("key", "value")
+    columns = [column.name for column in operations.columns]
+    # JSON has no bytes: the hashes of all rows come together.
+    start = rows.c.key * literal_column(str(SIZE)) + literal_column("1")
+    hash = func.substr(bindparam("hashes"), start, literal_column(str(SIZE)))
+    values = [
+        func.json_extract(rows.c.value, literal_column(f"'$[{index}]'"))
+        for index, _ in enumerate(columns[:-1])
+    ]
+    return insert(operations).from_select(columns, select(*values, hash))
 
 
 class SqliteDatabase(Database):
@@ -107,7 +107,7 @@ class SqliteDatabase(Database):
         self._writing = writer
         self._reading = reader
         self._presence = Presence(path)
-        self._append_sql = _compiled(_append_statement()).sql
+        self._appending = _compiled(_append_statement())
         self._abandoned = 0
         self._settled = 0
 
@@ -174,11 +174,15 @@ class SqliteDatabase(Database):
                 for operation in append.operations
             ]
         )
+        hashes = b"".join(
+            [operation.hash for append in appends for operation in append.operations]
+        )
+        sql = self._appending.sql
+        values = self._appending.values({"rows": rows.decode(), "hashes": hashes})
         if not any(append.state or append.authors for append in appends):
-            await self._write(partial(_execute, self._append_sql, (rows.decode(),)))
+            await self._write(partial(_execute, sql, values))
             return
-        steps: list[tuple[str, Iterable[tuple[Any, ...]]]] = []
-        steps.append((self._append_sql, [(rows.decode(),)]))
+        steps: list[tuple[str, Iterable[tuple[Any, ...]]]] = [(sql, [values])]
         for append in appends:
             for step in self.further_steps(append):
                 statement = _compiled(step.statement)
