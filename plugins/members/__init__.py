@@ -6,7 +6,6 @@ import hashlib
 from functools import cached_property
 from typing import Annotated, Literal
 
-import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
@@ -18,6 +17,8 @@ from collab.protocol.errors import FORBIDDEN
 from collab.protocol.messages import USER_LENGTH, WRITTEN
 from collab.protocol.networks import Networks
 
+from .rights import STRICT, May, Rights
+
 Header = Literal[
     "Remote-User",
     "X-Remote-User",
@@ -28,10 +29,6 @@ Header = Literal[
 ]
 """The headers that logins in use write the name into. There are no others to choose from: every
 configuration in ``deploy/`` takes these out of what visitors send."""
-
-May = Literal["write", "read", "nothing"]
-STRICT: tuple[May, ...] = ("write", "read", "nothing")
-"""What guests may do, the strictest at the end."""
 
 COLORS = ("#c2185b", "#512da8", "#1565c0", "#00697a", "#2e7d32", "#8d5a00", "#bf360c", "#6d4c41")
 MEMBER = "member:"
@@ -89,7 +86,14 @@ class Members(Plugin):
     settings: Settings
 
     def __init__(self) -> None:
-        self._documents: dict[str, May] | None = None
+        self._rights: Rights | None = None
+
+    @property
+    def rights(self) -> Rights:
+        """Raises RuntimeError before they are known: nobody gets in who might not be let in."""
+        if self._rights is None:
+            raise RuntimeError("It is not known yet which documents are closed to guests.")
+        return self._rights
 
     @cached_property
     def proxies(self) -> Networks:
@@ -100,16 +104,6 @@ class Members(Plugin):
     def operators(self) -> frozenset[str]:
         """Their ids."""
         return frozenset(MEMBER + name for name in self.settings.operators)
-
-    @property
-    def documents(self) -> dict[str, May]:
-        """By id, of those in which guests may do less than elsewhere.
-
-        Raises RuntimeError before they are known: nobody gets in who might not be let in.
-        """
-        if self._documents is None:
-            raise RuntimeError("It is not known yet which documents are closed to guests.")
-        return self._documents
 
     def wants(self, hook: str) -> bool:
         settings = self.settings
@@ -125,7 +119,9 @@ class Members(Plugin):
 
     @hookimpl
     async def server_started(self) -> None:
-        self._documents = msgspec.convert(await self.state.list(), dict[str, May])
+        rights = Rights(self.state)
+        await rights.move()
+        self._rights = rights
 
     @hookimpl
     def authenticate(self, request: Request) -> User | None:
@@ -147,19 +143,22 @@ class Members(Plugin):
         return User(MEMBER + name, name, COLORS[number % len(COLORS)])
 
     @hookimpl
-    def authorize(self, user: User, action: Action, document: Document | None) -> bool | None:
+    async def authorize(
+        self, user: User, action: Action, document: Document | None
+    ) -> bool | None:
         if action == "administer":
             return True if user.id in self.operators else None
         if not user.id.startswith("guest:"):
             return None
-        guests = self.guests(document.id if document is not None else None)
+        guests = await self.guests(document)
         if guests == "write":
             return None
         return False if guests == "nothing" or action != "read" else None
 
-    def guests(self, document: str | None) -> May:
+    async def guests(self, document: Document | None) -> May:
         """What guests may do in a document: the stricter of what holds there and everywhere."""
-        here = self.documents.get(document, "write") if document is not None else "write"
+        rights = self.rights
+        here = await rights.of(document) if document is not None else STRICT[0]
         return max(here, self.settings.guests, key=STRICT.index)
 
     @hookimpl
@@ -168,34 +167,24 @@ class Members(Plugin):
 
     async def show(self, request: web.Request) -> web.Response:
         """Tell an operator what guests may do in a document."""
-        id = await self.admitted(request)
-        return web.json_response({"guests": self.guests(id)})
+        document = await self.admitted(request)
+        return web.json_response({"guests": await self.guests(document)})
 
     async def change(self, request: web.Request) -> web.Response:
         """Let an operator close a document to guests, or open it again, while people write."""
-        id = await self.admitted(request)
+        document = await self.admitted(request)
         wanted = await self.body(request, Guests)
-        if wanted.guests == "write":
-            await self.state.delete(id)
-            self.documents.pop(id, None)
-        else:
-            await self.state.set(id, wanted.guests)
-            self.documents[id] = wanted.guests
+        await self.rights.change(document, wanted.guests)
         # Who has it open now may do less or more from here on.
-        changed = await self.server.reconsider(document=id)
-        return web.json_response({"guests": self.guests(id), "changed": changed})
+        changed = await self.server.reconsider(document=document.id)
+        return web.json_response({"guests": await self.guests(document), "changed": changed})
 
-    async def admitted(self, request: web.Request) -> str:
+    async def admitted(self, request: web.Request) -> Document:
         """The document that a request of an operator is about. Raises `CollabError`."""
         await self.allowed(request, "administer")
         # Not whether they may read it: it might be themselves who are kept out.
         async with self.server.document(request.match_info["id"]) as document:
-            return document.id
-
-    @hookimpl
-    async def document_deleted(self, document: Document) -> None:
-        if self.documents.pop(document.id, None) is not None:
-            await self.state.delete(document.id)
+            return document
 
     @hookimpl
     def page_contributions(self) -> Contribution:
