@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collab.plugins.document import Document
     from collab.plugins.offers import Command, Contribution, Format, Imported, NewDocument
     from collab.plugins.positions import OutOfReach
-    from collab.plugins.routes import RouteLike
+    from collab.plugins.routes import RouteLike, own_tokens
     from collab.plugins.server import Server
     from collab.plugins.specs import Veto, hookimpl
     from collab.protocol.errors import CollabError
@@ -54,6 +54,7 @@ __all__ = [
     "__version__",
     "document_type",
     "hookimpl",
+    "own_tokens",
     "to_text",
     "to_units",
 ]
@@ -74,6 +75,7 @@ _HOMES = {
     "Plugin": "collab.plugins.base",
     "Request": "collab.plugins.access",
     "RouteLike": "collab.plugins.routes",
+    "own_tokens": "collab.plugins.routes",
     "Server": "collab.plugins.server",
     "Session": "collab.rooms.port",
     "StorageError": "collab.storage.port",

@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from collab.plugins.guard import Guard
 from collab.protocol import errors
@@ -29,6 +29,8 @@ class RouteDefinition(Protocol):
 
 RouteLike = tuple[str, str, Handler] | RouteDefinition
 
+H = TypeVar("H", bound=Callable[..., Awaitable[Any]])
+
 _METHOD = re.compile(r"[A-Z]+|\*")
 
 
@@ -40,6 +42,23 @@ class Route:
     method: str
     path: str
     handler: Handler
+    own_tokens: bool = False
+    """Whether its handler is marked with `own_tokens`."""
+
+
+def own_tokens(handler: H) -> H:
+    """Mark the handler of a route that takes bearer tokens of the plugin's own.
+
+    Everywhere else a bearer token that the server does not know is refused before the handler is
+    called. One that is marked has to refuse it itself, as ``self.allowed`` does.
+    """
+    vars(handler)["own_tokens"] = True
+    return handler
+
+
+def takes_own_tokens(handler: Callable[..., Any]) -> bool:
+    """Whether a handler is marked with `own_tokens`."""
+    return bool(getattr(handler, "own_tokens", False))
 
 
 def read_routes(guard: Guard, given: Iterable[RouteLike]) -> list[Route]:
@@ -68,6 +87,7 @@ def read_routes(guard: Guard, given: Iterable[RouteLike]) -> list[Route]:
                 method,
                 f"/plugins/{guard.plugin}/api{path}",
                 _guarded(guard, where, handler),
+                takes_own_tokens(handler),
             )
         )
     return routes

@@ -77,6 +77,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
             paths.check_path,
             bodies.account,
             _check_origin(settings),
+            identity.check_token,
             operator_only(base),
         ],
         # For handlers that read a body themselves; ours go through `bodies`.

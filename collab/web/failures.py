@@ -67,6 +67,8 @@ def _answer(
         response = web.Response(
             body=msgspec.json.encode(error.json()), status=status, content_type="application/json"
         )
+    if response.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 asks for one
     wait = error.details.get("retry_after")
     if wait is not None:
         response.headers["Retry-After"] = str(math.ceil(wait))

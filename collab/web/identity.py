@@ -15,7 +15,9 @@ from typing import Final, Protocol
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from collab.plugins.routes import takes_own_tokens
 from collab.protocol.errors import BAD_REQUEST, BAD_TOKEN, FORBIDDEN, CollabError
 from collab.protocol.messages import User
 from collab.web.cookies import PREFIX, cookies
@@ -208,6 +210,18 @@ async def identify(request: web.Request) -> User:
         user = user or _command(request) or await request.config_dict[IDENTITIES].identify(request)
         request[_USER] = user
     return user
+
+
+@web.middleware
+async def check_token(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a bearer token that nobody knows, whatever is asked, also what is for everybody.
+
+    A script whose token is wrong learns it at once, not when it does what guests may not do.
+    Raises `CollabError` ``bad_token``.
+    """
+    if bearer_token(request) is not None and not takes_own_tokens(request.match_info.handler):
+        await identify(request)
+    return await handler(request)
 
 
 def _command(request: web.Request) -> User | None:

@@ -24,7 +24,7 @@ from aiohttp.web_urldispatcher import PrefixResource, UrlMappingMatchInfo
 
 from collab.plugins.loading import Loaded
 from collab.plugins.manager import PluginManager
-from collab.plugins.routes import Route
+from collab.plugins.routes import Route, own_tokens
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 
@@ -107,4 +107,4 @@ def _answering(loaded: Loaded, route: Route) -> Handler:
         )
         raise CollabError(errors.INTERNAL)
 
-    return answer
+    return own_tokens(answer) if route.own_tokens else answer

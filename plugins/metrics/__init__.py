@@ -9,7 +9,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from collab import Plugin, hookimpl
+from collab import Plugin, hookimpl, own_tokens
 from collab.plugins.archive import Operation
 
 from .exposition import CONTENT_TYPE, Exposition, Histogram
@@ -66,6 +66,7 @@ class Metrics(Plugin):
     def routes(self) -> list[web.RouteDef]:
         return [web.get("", self.show)]
 
+    @own_tokens
     async def show(self, request: web.Request) -> web.Response:
         if self.settings.token is None or not bears(request, self.settings.token):
             await self.allowed(request, "administer")
