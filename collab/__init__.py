@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collab.plugins.routes import RouteLike, own_tokens
     from collab.plugins.server import Server
     from collab.plugins.specs import Veto, hookimpl
+    from collab.plugins.visitor_buckets import VisitorBuckets
     from collab.protocol.errors import CollabError
     from collab.protocol.messages import User
-    from collab.protocol.token_bucket import TokenBuckets
+    from collab.protocol.token_bucket import TokenBucket, TokenBuckets
     from collab.rooms.port import Session
     from collab.storage.port import StorageError, Violation
 
@@ -47,10 +48,12 @@ __all__ = [
     "Server",
     "Session",
     "StorageError",
+    "TokenBucket",
     "TokenBuckets",
     "User",
     "Veto",
     "Violation",
+    "VisitorBuckets",
     "__version__",
     "document_type",
     "hookimpl",
@@ -79,10 +82,12 @@ _HOMES = {
     "Server": "collab.plugins.server",
     "Session": "collab.rooms.port",
     "StorageError": "collab.storage.port",
+    "TokenBucket": "collab.protocol.token_bucket",
     "TokenBuckets": "collab.protocol.token_bucket",
     "User": "collab.protocol.messages",
     "Veto": "collab.plugins.specs",
     "Violation": "collab.storage.port",
+    "VisitorBuckets": "collab.plugins.visitor_buckets",
     "document_type": "collab.ot",
     "hookimpl": "collab.plugins.specs",
     "to_text": "collab.ot",

@@ -19,6 +19,7 @@ from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
 from collab.rooms.new import DOCUMENT_ID, new_document, new_names
+from collab.rooms.port import Session
 from collab.storage.port import DocumentRecord
 
 Ask = Callable[[str], Sequence[Implementation]]
@@ -130,6 +131,16 @@ class Gate:
                 return False
             said = said or answer
         return otherwise if said is None else said
+
+    async def may(self, session: Session, action: Action, document: Document | None) -> bool:
+        """Whether a session's person may do something, where no web server is asked: there
+        nobody is the operator."""
+        try:
+            return await self.allows(
+                session.user, action, document, otherwise=action != "administer"
+            )
+        except CollabError:
+            return False
 
     async def permissions(self, user: User, document: Document) -> frozenset[str]:
         """What a session of somebody may do: nothing, ``read``, or ``read`` and ``write``.

@@ -31,7 +31,7 @@ from collab.plugins.observer import Observer
 from collab.plugins.offers import Command
 from collab.plugins.publishing import Publishing
 from collab.plugins.routes import Route
-from collab.plugins.server import Opens, Server
+from collab.plugins.server import May, Opens, Server
 from collab.plugins.services import Admit, Read, Started
 from collab.plugins.standing import Recognize, Standing
 from collab.plugins.wiring import Wiring
@@ -84,6 +84,7 @@ class PluginManager:
         bounds = bounds or Bounds()
         self.loader = Loader(settings, store, clock, bounds, self.house.track, self._archive)
         self._lifecycle = Lifecycle(self.loader.registry, self._on, bounds)
+        self._may: May = self.gate.may
         self._started: Started | None = None
 
     def _on(self) -> Mapping[str, Loaded]:
@@ -279,16 +280,19 @@ class PluginManager:
         admit: Admit | None = None,
         recognize: Recognize | None = None,
         read: Read | None = None,
+        may: May | None = None,
     ) -> None:
         """Tell the plugins that the server starts, and wait for them, each within its budget.
 
         ``rooms`` opens documents for them, ``store`` keeps their state, ``http`` is the client
         session that they share, which its owner closes after `stop`, ``admit`` says who sends a
-        request to a route of theirs, ``recognize`` whether a session is still who it was, and
-        ``read`` reads the body of such a request.
+        request to a route of theirs, ``recognize`` whether a session is still who it was,
+        ``read`` reads the body of such a request, and ``may`` says what a session's person may do.
         """
         if recognize is not None:
             self.standing.recognize = recognize
+        if may is not None:
+            self._may = may
         if store is not None:
             self.attach(store)
         self._started = Started(self._server(rooms), http, admit, self.publishing, read)
@@ -324,7 +328,7 @@ class PluginManager:
 
     def _server(self, rooms: Opens | None) -> Server:
         return Server(
-            self._settings.base_path, rooms, self.house, self.standing, self.health
+            self._settings.base_path, rooms, self.house, self.standing, self.health, self._may
         )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from collab import __version__
+from collab.plugins.access import Action
 from collab.plugins.document import Document, OpenRoom
+from collab.rooms.port import Session
 
 if TYPE_CHECKING:
     from collab.ot import Delta
@@ -34,6 +36,10 @@ class Commits(NamedTuple):
     """Those that failed, or whose outcome is not known: the edits in them come again."""
 
 
+May = Callable[[Session, Action, Document | None], Awaitable[bool]]
+"""Whether a session's person may do something. Raises nothing."""
+
+
 class Server:
     """What ``server_started`` and ``server_stopping`` are handed, and ``self.server`` is."""
 
@@ -47,6 +53,7 @@ class Server:
         house: House,
         standing: Standing,
         health: Callable[[], Mapping[str, Health]],
+        may: May,
     ) -> None:
         self.base_path = base_path
         """The path a reverse proxy serves Collab under; empty when there is none."""
@@ -54,6 +61,7 @@ class Server:
         self._house = house
         self._standing = standing
         self._health = health
+        self._may = may
 
     @asynccontextmanager
     async def document(self, id: str) -> AsyncIterator[Document]:
@@ -87,6 +95,18 @@ class Server:
         Raises `CollabError` that says what is wrong with it.
         """
         return await self._house.make_document(title, type, content)
+
+    async def may(
+        self, session: Session, action: Action, document: Document | None = None
+    ) -> bool:
+        """Whether the person of a session may do something.
+
+        The same is asked as for their requests: first ``authorize``, and where no plugin says
+        anything, ``administer`` is for the operator. ``document`` is what it is about, None for
+        ``create`` and ``administer``. False also while a plugin that decides does not answer.
+        Ask when it is done, and not only when a button for it is shown.
+        """
+        return await self._may(session, action, document)
 
     async def reconsider(
         self, *, user: str | None = None, document: str | None = None

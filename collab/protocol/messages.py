@@ -26,6 +26,9 @@ FAULT_LENGTH = 20_000
 
 Token = Annotated[str, Meta(max_length=TOKEN_LENGTH)]
 
+GUEST = "guest:"
+"""What the ids of those begin with who have only a cookie; the server gives them."""
+
 COLOR = re.compile("#[0-9a-f]{6}")
 
 WRITTEN = re.compile("[^\0\ud800-\udfff]*")
@@ -115,6 +118,12 @@ class User(Struct, frozen=True):
     """Empty for an author of whom no more than the id is known."""
     color: str
     """``#rrggbb``, in small letters; may be empty."""
+
+    @property
+    def guest(self) -> bool:
+        """Whether nobody vouches for them: they have a cookie, and call themselves what they
+        like."""
+        return self.id.startswith(GUEST)
 
     def __post_init__(self) -> None:
         # They come from plugins too, and go into the log: a wrong one would fail there.

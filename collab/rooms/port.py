@@ -35,6 +35,14 @@ class Session(Protocol):
     def permissions(self) -> frozenset[str]:
         """What it may do: ``read``, ``write``. Another once it was decided anew, and is let go."""
 
+    @property
+    def source(self) -> str:
+        """The same for all sessions that come from one network address (in IPv6: one /64).
+
+        For limits: whoever drops their cookie is somebody new, from the same source. It does
+        not tell the address, and is another one after the server has started again.
+        """
+
     def rename(self, user: User) -> None:
         """Its user goes by another name or colour."""
 

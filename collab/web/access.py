@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from collab.plugins.access import Action
+from collab.plugins.document import Document
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
@@ -31,7 +32,8 @@ async def require(
     Raises `CollabError` FORBIDDEN, and OPERATOR_ONLY while a plugin that decides does not run.
     """
     user = await identify(request)
-    if not await _allows(request, user, action, document):
+    about = None if document is None else request.app[PLUGINS].house.document(document)
+    if not await _allows(request, user, action, about):
         unproven = action == "administer" and not is_operator(request)
         raise CollabError(errors.FORBIDDEN, _FOR_THE_OPERATOR if unproven else None)
     return user
@@ -96,6 +98,15 @@ async def recognize(session: Session) -> bool:
     return request is None or await is_recognized(request)
 
 
+async def may(session: Session, action: Action, document: Document | None) -> bool:
+    """Whether a session's person may do something; False also while that can't be asked."""
+    request = session.request if isinstance(session, Connection) else None
+    try:
+        return request is not None and await _allows(request, session.user, action, document)
+    except CollabError:
+        return False
+
+
 async def readable(
     request: web.Request, documents: Sequence[DocumentRecord]
 ) -> Sequence[DocumentRecord]:
@@ -103,11 +114,12 @@ async def readable(
     if not request.app[PLUGINS].gate.guards:
         return documents
     user = await identify(request)
-    return [one for one in documents if await _allows(request, user, "read", one)]
+    about = request.app[PLUGINS].house.document
+    return [one for one in documents if await _allows(request, user, "read", about(one))]
 
 
 async def _allows(
-    request: web.Request, user: User, action: Action, document: DocumentRecord | None
+    request: web.Request, user: User, action: Action, document: Document | None
 ) -> bool:
     plugins = request.app[PLUGINS]
     if plugins.gate.missing:
@@ -117,9 +129,8 @@ async def _allows(
     otherwise = action != "administer" or is_operator(request)
     if not plugins.gate.guards:
         return otherwise
-    about = None if document is None else plugins.house.document(document)
     try:
-        return await plugins.gate.allows(user, action, about, otherwise=otherwise)
+        return await plugins.gate.allows(user, action, document, otherwise=otherwise)
     except CollabError:
         # The operator can switch off the plugin that does not answer.
         if action == "administer" and is_operator(request):

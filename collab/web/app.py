@@ -37,7 +37,7 @@ from collab.web import (
     proxies,
     socket,
 )
-from collab.web.access import admit, operator_only, recognize
+from collab.web.access import admit, may, operator_only, recognize
 from collab.web.bodies import json_response, read_json
 from collab.web.clients import CLIENTS, Clients
 from collab.web.failures import tell_failures
@@ -51,6 +51,7 @@ from collab.web.operator import OPERATOR, Operator
 from collab.web.plugin_routes import PluginRoutes
 from collab.web.readiness import Readiness
 from collab.web.secret import load_secret
+from collab.web.sources import SOURCES, Sources
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     bodies.setup(app, settings.limits)
     secret = load_secret(settings.data_dir)
     app[CLIENTS] = Clients(secret)
+    app[SOURCES] = Sources()
     app[IDEMPOTENCY] = Idempotency(secret)
     app[OPERATOR] = Operator(secret)
     identity.setup(app, Identities(secret, settings.tokens))
@@ -124,7 +126,9 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"Collab/{collab.__version__}"},
         ) as http:
-            await plugins.start(app[ROOMS], app[STORE], http, admit, recognize, bodies.read_body)
+            await plugins.start(
+                app[ROOMS], app[STORE], http, admit, recognize, bodies.read_body, may
+            )
             yield
             # Sockets were told goodbye in on_shutdown; what is left are server-side edits.
             await app[ROOMS].stop(COME_BACK)

@@ -13,6 +13,7 @@ from collab.protocol.errors import TOO_SLOW, ErrorCode
 from collab.protocol.frames import Frame
 from collab.protocol.messages import User
 from collab.protocol.settings import Limits
+from collab.web.sources import SOURCES
 
 BACKLOG = 64 * 1024
 """Bytes in the socket's buffer above which frames wait and are merged (also asyncio's
@@ -48,6 +49,7 @@ class Connection:
         """What the addresses that it is told begin with."""
         self.request = request
         """What it began with, which says who it is."""
+        self._source = "" if request is None else request.app[SOURCES].of(request)
         self._socket = socket
         self._transport = transport
         self._limits = limits
@@ -75,6 +77,10 @@ class Connection:
     @property
     def permissions(self) -> frozenset[str]:
         return self._permissions
+
+    @property
+    def source(self) -> str:
+        return self._source
 
     def greet(self, client: str) -> None:
         """It has said hello, and is the client with that id."""

@@ -19,7 +19,7 @@ from aiohttp.typedefs import Handler
 
 from collab.plugins.routes import takes_own_tokens
 from collab.protocol.errors import BAD_REQUEST, BAD_TOKEN, FORBIDDEN, CollabError
-from collab.protocol.messages import User
+from collab.protocol.messages import GUEST, User
 from collab.web.cookies import PREFIX, cookies
 from collab.web.keys import PLUGINS
 from collab.web.names import clean_name, color_of, is_color, random_color, random_name
@@ -101,7 +101,7 @@ class Identities:
             if time.time() - issued.time > _RENEW:
                 request[_COOKIE] = self.issue(user)
             return user
-        user = User(f"guest:{secrets.token_urlsafe(12)}", random_name(), random_color())
+        user = User(f"{GUEST}{secrets.token_urlsafe(12)}", random_name(), random_color())
         request[_NEW] = True
         if _is_browser(request):
             request[_COOKIE] = self.issue(user)

@@ -10,21 +10,31 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
+from aiohttp import web
 from msgspec import Meta, Struct
 
-from collab import Plugin, hookimpl
+from collab import Plugin, TokenBucket, VisitorBuckets, hookimpl
 from collab.ot import Delta
 from collab.plugins.archive import Operation
 from collab.plugins.document import Document
+from collab.plugins.routes import RouteLike
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
+from collab.rooms.port import Session
 
 from .commands import Later, Question, answer
 from .mentions import MARK, Mention, below, find
 
 MOST = 1000
 """Reminders that are kept."""
+
+HOURLY = 20
+"""Reminders that one person may ask for in an hour; all guests at one address together, three
+times as many. Those who ask by scripts, without a page, share one such number."""
+
+LONGEST_TEXT = 500
+"""Characters of a reminder's text; the rest is left out."""
 
 LOOK = 5.0
 """Seconds between two looks at what is due."""
@@ -36,6 +46,7 @@ OUR_KIND = ("bot:", "plugin:")
 """What the ids of those begin with who are no people, and are not answered."""
 
 FULL = "I can’t keep any more reminders."
+TOO_MANY = "That were many reminders in this hour: ask me again later."
 
 
 class Reminder(Struct):
@@ -78,6 +89,8 @@ class Bot(Plugin):
     def __init__(self) -> None:
         self.answering = asyncio.Lock()
         self.reminders: dict[str, Reminder] = {}
+        self.asking = VisitorBuckets(HOURLY / 3600, HOURLY, time.monotonic, address_times=3)
+        self.scripts = TokenBucket(HOURLY / 3600, HOURLY, time.monotonic())
 
     def wants(self, hook: str) -> bool:
         """Without a name it is not there."""
@@ -108,18 +121,19 @@ class Bot(Plugin):
             and operation.author != self.author.id
             and document.like == "text"
         ):
-            self.soon(document.id, self.settings.delay, self.answer, document.id)
+            asker = document.session_of(operation.client)
+            self.soon(document.id, self.settings.delay, self.answer, document.id, asker)
 
-    async def answer(self, id: str) -> None:
-        """Answer what was asked in a document."""
+    async def answer(self, id: str, asker: Session | None = None) -> None:
+        """Answer what was asked in a document, by ``asker`` if it was asked in a page."""
         try:
             # One after the other, so that nothing is answered twice; and held open meanwhile.
             async with self.answering, self.server.document(id) as document:
-                await self.answer_in(document)
+                await self.answer_in(document, asker)
         except CollabError as error:
             self.log.info("no answer in document %s: %s", id, error)
 
-    async def answer_in(self, document: Document) -> None:
+    async def answer_in(self, document: Document, asker: Session | None) -> None:
         revision, text = document.revision, document.text
         delta, at = Delta(), 0
         kept: list[str] = []
@@ -127,7 +141,9 @@ class Bot(Plugin):
             said = answer(mention.command, self.question(mention, document))
             if isinstance(said, Later):
                 kept.append(secrets.token_urlsafe(9))
-                said = await self.keep(kept[-1], document, revision, mention, said)
+                said = self.refusal(asker) or await self.keep(
+                    kept[-1], document, revision, mention, said
+                )
             delta.retain(mention.end - at).insert(f"{MARK}{said}\n")
             at = mention.end
         if not at:
@@ -170,9 +186,12 @@ class Bot(Plugin):
         said = answer(mention.command, self.question(mention, document))
         if isinstance(said, str):
             return said
-        if self.full:
-            return FULL
-        text = f"@{author.name} {said.reminder}"
+        asker = next(
+            (one for one in document.sessions.values() if one.user.id == author.id), None
+        )
+        if refusal := self.refusal(asker):
+            return refusal
+        text = f"@{author.name} {said.reminder[:LONGEST_TEXT]}"
         reminder = Reminder(document.id, said.due.timestamp(), text, chat=True)
         await self.remember(secrets.token_urlsafe(9), reminder)
         return said.answer
@@ -188,17 +207,43 @@ class Bot(Plugin):
         self, key: str, document: Document, revision: int, mention: Mention, later: Later
     ) -> str:
         """Keep a reminder, and where it was asked for, over restarts; returns what to say."""
-        if self.full:
-            return FULL
         await self.ranges(document).add(key, mention.start, mention.end, revision=revision)
-        reminder = Reminder(document.id, later.due.timestamp(), later.reminder)
+        reminder = Reminder(document.id, later.due.timestamp(), later.reminder[:LONGEST_TEXT])
         await self.remember(key, reminder)
         return later.answer
 
-    @property
-    def full(self) -> bool:
-        """Whether there are as many reminders as can be kept."""
-        return len(self.reminders) >= MOST
+    def refusal(self, asker: Session | None) -> str | None:
+        """Why no reminder is taken now from somebody; None when one is, which is counted."""
+        if len(self.reminders) >= MOST:
+            return FULL
+        if asker is None:
+            wait = self.scripts.try_take(time.monotonic())
+        else:
+            wait = self.asking.try_take(asker)
+        return TOO_MANY if wait else None
+
+    @hookimpl
+    async def document_deleted(self, document: Document) -> None:
+        """What was to be said there is not kept any longer."""
+        await self.forget_all(document.id)
+
+    @hookimpl
+    def routes(self) -> list[RouteLike]:
+        return [("DELETE", "/documents/{id}/reminders", self.clear)]
+
+    async def clear(self, request: web.Request) -> web.Response:
+        """Forget all reminders of a document, as the operator."""
+        user = await self.allowed(request, "administer")
+        id = request.match_info["id"]
+        count = await self.forget_all(id)
+        self.log.info("%s removed all %d reminders in document %s", user.id, count, id)
+        return web.json_response({"removed": count})
+
+    async def forget_all(self, document: str) -> int:
+        keys = [key for key, one in self.reminders.items() if one.document == document]
+        for key in keys:
+            await self.forget(key)
+        return len(keys)
 
     async def remember(self, key: str, reminder: Reminder) -> None:
         await self.state.set(key, msgspec.to_builtins(reminder))

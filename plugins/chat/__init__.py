@@ -11,18 +11,19 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from collab import Plugin, TokenBuckets, hookimpl
+from collab import Plugin, TokenBuckets, VisitorBuckets, hookimpl
 from collab.plugins.document import Document
 from collab.plugins.offers import Format
 from collab.protocol.messages import User
 from collab.rooms.port import Session
 
 from .conversation import Conversation
-from .mentions import find
+from .mentions import find, units
 from .texts import Unfit, clean
 from .transcript import transcript
 from .wire import (
     Delete,
+    DeleteAll,
     Edit,
     Entry,
     FromBrowser,
@@ -64,6 +65,14 @@ class Chat(Plugin):
         burst: Annotated[
             int, Meta(ge=1, description="Messages one person may send at once.")
         ] = 10
+        hourly: Annotated[
+            int,
+            Meta(
+                ge=5000,
+                description="Characters that one person may write in an hour; all guests at one"
+                " network address together, ten times as many.",
+            ),
+        ] = 100_000
 
     Message = FromBrowser
 
@@ -73,12 +82,17 @@ class Chat(Plugin):
 
     @hookimpl
     def server_started(self) -> None:
-        self.writing = TokenBuckets(self.settings.rate, self.settings.burst, time.monotonic)
-        self.reading = TokenBuckets(*READING, time.monotonic)
+        settings = self.settings
+        self.writing = VisitorBuckets(settings.rate, settings.burst, time.monotonic)
+        self.filling = VisitorBuckets(settings.hourly / 3600, settings.hourly, time.monotonic)
+        self.reading = VisitorBuckets(*READING, time.monotonic)
+        self.posting = TokenBuckets(settings.rate, settings.burst, time.monotonic)
+        """Of other plugins."""
 
     @hookimpl
     async def session_joined(self, document: Document, session: Session) -> None:
         messages, more = await self.conversation(document).before()
+        manages = await self.manages(session)
         await self.send(
             document,
             session,
@@ -87,6 +101,7 @@ class Chat(Plugin):
                 "messages": messages,
                 "more": more,
                 "longest": self.settings.longest,
+                "manages": manages,
             },
         )
 
@@ -102,6 +117,8 @@ class Chat(Plugin):
                     await self.change(document, session, id, text)
                 case Delete(id=id):
                     await self.change(document, session, id, None)
+                case DeleteAll(author=author):
+                    await self.delete_all(document, session, author)
                 case Older(before=before):
                     await self.show_older(document, session, before)
                 case WhoIsThere():
@@ -129,7 +146,7 @@ class Chat(Plugin):
             said = msgspec.convert(data, FromPlugin)
             text = clean(said.text, self.settings.longest)
             name = clean(said.name or sender, NAME_LENGTH).replace("\n", " ")
-            if self.writing.try_take((sender, document.id)):
+            if self.posting.try_take((sender, document.id)):
                 raise Refused("That was too fast.")
         except (msgspec.ValidationError, Unfit, Refused) as error:
             self.log.warning("what the plugin %s posts is ignored: %s", sender, error)
@@ -168,13 +185,19 @@ class Chat(Plugin):
     async def change(
         self, document: Document, session: Session, id: int, text: str | None
     ) -> None:
-        """Give a message of one's own another text, or (None) delete it."""
+        """Give a message of one's own another text, or (None) delete it; whoever manages the
+        document may delete anybody's."""
         conversation = self.conversation(document)
         message = await conversation.get(id)
         if message is None or message.deleted:
             raise Refused("This message is not there any more.")
         if message.author.id != session.user.id:
-            raise Refused("Only who wrote a message can change it.")
+            if text is not None or not await self.manages(session):
+                raise Refused("Only who wrote a message can change it.")
+            self.log.info(
+                "%s removed message %d, by %s, in document %s",
+                session.user.id, id, message.author.id, document.id,
+            )  # fmt: skip
         if text is None:
             changed = Entry(message.id, message.author, message.time, message.key, deleted=True)
         else:
@@ -184,14 +207,29 @@ class Chat(Plugin):
         await conversation.replace(changed)
         await self.broadcast(document, {"kind": "changed", "message": changed})
 
+    async def delete_all(self, document: Document, session: Session, author: str) -> None:
+        """Delete all messages of somebody, as whoever manages the document."""
+        if not await self.manages(session):
+            raise Refused("Only who manages this document can delete what others wrote.")
+        count = await self.conversation(document).delete_all(author)
+        self.log.info(
+            "%s removed all %d messages by %s in document %s",
+            session.user.id, count, author, document.id,
+        )  # fmt: skip
+        await self.broadcast(document, {"kind": "deleted_all", "author": author})
+
+    async def manages(self, session: Session) -> bool:
+        """Whether somebody may delete what others wrote."""
+        return await self.server.may(session, "administer")
+
     async def show_older(self, document: Document, session: Session, before: int) -> None:
-        if self.reading.try_take(session.user.id):
+        if self.reading.try_take(session):
             raise Refused("That was too fast: wait a moment.")
         messages, more = await self.conversation(document).before(before)
         await self.send(document, session, {"kind": "older", "messages": messages, "more": more})
 
     async def show_people(self, document: Document, session: Session) -> None:
-        if self.reading.try_take(session.user.id):
+        if self.reading.try_take(session):
             raise Refused("That was too fast: wait a moment.")
         await self.send(
             document, session, {"kind": "people", "people": await self.people(document)}
@@ -202,10 +240,12 @@ class Chat(Plugin):
         if "write" not in session.permissions:
             raise Refused("You may read this document, but not write in it.")
         text = clean(text, self.settings.longest)
-        wait = math.ceil(self.writing.try_take(session.user.id))
+        wait = math.ceil(self.writing.try_take(session))
         if wait:
             seconds = "a second" if wait == 1 else f"{wait} seconds"
             raise Refused(f"You are writing too fast: go on in {seconds}.")
+        if self.filling.try_take(session, units(text)):
+            raise Refused("So much has been written from where you are in this hour: go on later.")
         return text
 
     async def people(self, document: Document) -> list[User]:

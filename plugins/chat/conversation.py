@@ -62,6 +62,11 @@ _CHANGE = (
     .where(_OF_DOCUMENT, _columns.id == sa.bindparam("number"))
     .values({name: sa.bindparam(f"new_{name}") for name in _CHANGING})
 )
+_DELETE_ALL = (
+    sa.update(messages)
+    .where(_OF_DOCUMENT, _columns.author == sa.bindparam("who"), sa.not_(_columns.deleted))
+    .values(text="", mentions=[], edited=None, deleted=True)
+)
 _ONE = _LAST.where(_columns.id == sa.bindparam("number"))
 _SENT = _LAST.where(_columns.author == sa.bindparam("who"), _columns.key == sa.bindparam("sent"))
 _BEFORE = _LAST.where(_columns.id < sa.bindparam("number")).limit(PAGE + 1)
@@ -130,6 +135,11 @@ class Conversation:
             "new_deleted": message.deleted,
         }
         await self._tables.write((_CHANGE, [row]))
+
+    async def delete_all(self, author: str) -> int:
+        """Delete all messages of the user of that id; returns how many those are."""
+        (count,) = await self._tables.write((_DELETE_ALL, [{"of": self._document, "who": author}]))
+        return count
 
     async def before(self, id: int = 2**53) -> tuple[list[Entry], bool]:
         """The messages before ``id``, oldest first, the newest of them; are there earlier ones?"""

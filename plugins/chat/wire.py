@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from collab.protocol.messages import User
+from collab.protocol.messages import USER_LENGTH, User
 
 Key = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=20_000)]
@@ -33,9 +33,16 @@ class Edit(_FromBrowser, tag="edit"):
 
 
 class Delete(_FromBrowser, tag="delete"):
-    """One's own message is to go."""
+    """One's own message is to go; or anybody's, for whoever manages the document."""
 
     id: Id
+
+
+class DeleteAll(_FromBrowser, tag="delete_all"):
+    """All that somebody wrote is to go; for whoever manages the document."""
+
+    author: Annotated[str, Meta(min_length=1, max_length=USER_LENGTH)]
+    """Their id."""
 
 
 class Older(_FromBrowser, tag="older"):
@@ -48,7 +55,7 @@ class WhoIsThere(_FromBrowser, tag="people"):
     """Whom one can mention is wanted."""
 
 
-FromBrowser = Post | Edit | Delete | Older | WhoIsThere
+FromBrowser = Post | Edit | Delete | DeleteAll | Older | WhoIsThere
 
 
 class Mention(Struct, array_like=True):

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from collab import Plugin, TokenBuckets, hookimpl
+from collab import Plugin, VisitorBuckets, hookimpl
 from collab.plugins.document import Document
 from collab.plugins.offers import Format, Imported
 from collab.plugins.ranges import Range, moved
@@ -23,7 +23,22 @@ from .importing import ARRIVED, read
 from .parcels import parcels
 from .returning import Returning
 from .texts import Unfit, clean
-from .wire import Delete, Edit, FromBrowser, Open, Placed, Reply, Resolve, Thread
+from .wire import (
+    Delete,
+    Edit,
+    FromBrowser,
+    Open,
+    Placed,
+    Remove,
+    RemoveAll,
+    Reply,
+    Resolve,
+    Thread,
+)
+
+ADDRESS_TIMES = 3
+"""How many times as many threads as one person all guests at one address may begin."""
+
 
 
 class Comments(Plugin):
@@ -40,6 +55,14 @@ class Comments(Plugin):
         burst: Annotated[
             int, Meta(ge=1, description="Comments one person may write at once.")
         ] = 10
+        hourly: Annotated[
+            int,
+            Meta(
+                ge=1,
+                description="Threads that one person may begin in a document in an hour; all"
+                " guests at one network address together, three times as many.",
+            ),
+        ] = 60
         interval: Annotated[
             float,
             Meta(gt=0, description="Seconds between two times that pages are told what moved."),
@@ -59,7 +82,11 @@ class Comments(Plugin):
 
     @hookimpl
     def server_started(self) -> None:
-        self.pace = TokenBuckets(self.settings.rate, self.settings.burst, time.monotonic)
+        settings = self.settings
+        self.pace = VisitorBuckets(settings.rate, settings.burst, time.monotonic)
+        self.beginning = VisitorBuckets(
+            settings.hourly / 3600, settings.hourly, time.monotonic, address_times=ADDRESS_TIMES
+        )
 
     @hookimpl
     async def session_joined(self, document: Document, session: Session) -> None:
@@ -117,24 +144,73 @@ class Comments(Plugin):
         match message:
             case Open():
                 text = self.admit(session, message.text)
+                if self.beginning.try_take(session, about=document.id):
+                    raise Refused(
+                        "So many threads have been begun from where you are in this hour: go on in"
+                        " one of those that there are, or later."
+                    )
                 id = await discussion.begin(user, text, message, self.settings.most)
             case Reply(thread=id, key=key):
                 await discussion.reply(user, self.admit(session, message.text), id, key)
             case Edit(thread=id, comment=number):
                 await discussion.change(user, self.admit(session, message.text), id, number)
             case Delete(thread=id, comment=number):
-                await discussion.delete(user, id, number)
+                await self.delete(discussion, document, session, id, number)
+            case Remove(thread=id):
+                await self.check_manages(session)
+                thread = await discussion.remove(id)
+                self.told_removed(session, document, f"thread {id}", thread.comments[0].author.id)
+            case RemoveAll(author=author):
+                await self.check_manages(session)
+                # It may take longer than a hook has.
+                self.spawn(self.remove_all(document, session, author))
+                return
             case Resolve(thread=id, resolved=resolved):
                 self.admit(session)
                 await discussion.resolve(user, id, resolved)
         await self.show(document, id)
+
+    async def delete(
+        self, discussion: Discussion, document: Document, session: Session, id: str, number: int
+    ) -> None:
+        """Delete one's own comment, or as whoever manages the document anybody's."""
+        try:
+            await discussion.delete(session.user, id, number)
+        except Refused:
+            if not await self.manages(session):
+                raise
+            comment = await discussion.delete(None, id, number)
+            what = f"comment {number} of thread {id}"
+            self.told_removed(session, document, what, comment.author.id)
+
+    async def remove_all(self, document: Document, session: Session, author: str) -> None:
+        """Delete all that somebody wrote, and show it."""
+        threads = await (await self.discussion(document)).remove_all(author)
+        self.told_removed(session, document, f"what is in {len(threads)} threads", author)
+        for id in threads:
+            await self.show(document, id)
+
+    async def manages(self, session: Session) -> bool:
+        """Whether somebody may remove what others wrote."""
+        return await self.server.may(session, "administer")
+
+    async def check_manages(self, session: Session) -> None:
+        """Raises `Refused` for somebody who may not remove what others wrote."""
+        if not await self.manages(session):
+            raise Refused("Only who manages this document can remove what others wrote.")
+
+    def told_removed(self, session: Session, document: Document, what: str, author: str) -> None:
+        """Put into the log who removed what of whose."""
+        self.log.info(
+            "%s removed %s, by %s, in document %s", session.user.id, what, author, document.id
+        )
 
     def admit(self, session: Session, text: str | None = None) -> str:
         """The text as it is kept. Raises `Refused`, `Unfit`."""
         if text is not None:
             text = clean(text, self.settings.longest)
         may_comment(session)
-        wait = math.ceil(self.pace.try_take(session.user.id))
+        wait = math.ceil(self.pace.try_take(session))
         if wait:
             seconds = "a second" if wait == 1 else f"{wait} seconds"
             raise Refused(f"That was too fast: go on in {seconds}.")
@@ -176,6 +252,7 @@ class Comments(Plugin):
         if not document.sessions:
             return
         discussion = await self.discussion(document)
+        manages = await self.manages(session)
         threads = await discussion.all()
         revision = discussion.revision
         told = self.told.setdefault(document.id, {})
@@ -192,6 +269,7 @@ class Comments(Plugin):
                     "first": number == 0,
                     "placed": parcel,
                     "longest": self.settings.longest,
+                    "manages": manages,
                 },
             )
 

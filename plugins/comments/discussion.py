@@ -74,9 +74,10 @@ class Discussion:
 
     async def find(self, author: User, key: str) -> str | None:
         """The thread that has a comment already: browsers send again what they are unsure of."""
-        for id, one in (await self.all()).items():
-            for comment in one.thread.comments:
-                if comment.key == key and comment.author.id == author.id:
+        # As it is stored: this is asked at each comment, and there may be a thousand threads.
+        for id, one in (await self._ranges.all()).items():
+            for comment in one.data["comments"]:
+                if comment["key"] == key and comment["author"]["id"] == author.id:
                     return id
         return None
 
@@ -116,17 +117,33 @@ class Discussion:
         changed = replace(comment, text=text, edited=self._clock())
         await self._keep(id, _with(thread, changed))
 
-    async def delete(self, author: User, id: str, number: int) -> None:
-        """Delete a comment, which only its author may, and with the last one the thread."""
+    async def delete(self, author: User | None, id: str, number: int) -> Comment:
+        """Delete a comment, which only its author may (None: whoever manages the document), and
+        with the last one the thread. Returns what it was."""
         thread, comment = await self._own(author, id, number)
-        changed = _with(
-            thread,
-            Comment(comment.id, comment.author, comment.time, comment.key, deleted=True),
-        )
-        if all(one.deleted for one in changed.comments):
-            await self._ranges.remove(id)
-        else:
-            await self._keep(id, changed)
+        await self._keep_or_remove(id, _with(thread, _deleted(comment)))
+        return comment
+
+    async def remove(self, id: str) -> Thread:
+        """Remove a whole thread. Returns what it was."""
+        thread = await self._thread(id)
+        await self._ranges.remove(id)
+        return thread
+
+    async def remove_all(self, author: str) -> list[str]:
+        """Delete all comments of the user of that id; returns the ids of their threads."""
+        found = [
+            id
+            for id, one in (await self._ranges.all()).items()
+            if any(comment["author"]["id"] == author for comment in one.data["comments"])
+        ]
+        for id in found:
+            thread = await self._thread(id)
+            comments = [
+                _deleted(one) if one.author.id == author else one for one in thread.comments
+            ]
+            await self._keep_or_remove(id, replace(thread, comments=comments))
+        return found
 
     async def resolve(self, by: User, id: str, resolved: bool) -> None:
         """Settle a thread, or open it again."""
@@ -164,19 +181,29 @@ class Discussion:
             raise Refused("This thread is not there any more.")
         return found.thread
 
-    async def _own(self, author: User, id: str, number: int) -> tuple[Thread, Comment]:
+    async def _own(self, author: User | None, id: str, number: int) -> tuple[Thread, Comment]:
         thread = await self._thread(id)
         comment = next((one for one in thread.comments if one.id == number), None)
         if comment is None or comment.deleted:
             raise Refused("This comment is not there any more.")
-        if comment.author.id != author.id:
+        if author is not None and comment.author.id != author.id:
             raise Refused("Only who wrote a comment can change it.")
         return thread, comment
+
+    async def _keep_or_remove(self, id: str, thread: Thread) -> None:
+        if all(one.deleted for one in thread.comments):
+            await self._ranges.remove(id)
+        else:
+            await self._ranges.update(id, msgspec.to_builtins(thread))
 
     async def _keep(self, id: str, thread: Thread) -> None:
         if full(thread):
             raise Refused("This thread is full: begin another one.")
         await self._ranges.update(id, msgspec.to_builtins(thread))
+
+
+def _deleted(comment: Comment) -> Comment:
+    return Comment(comment.id, comment.author, comment.time, comment.key, deleted=True)
 
 
 def _with(thread: Thread, changed: Comment) -> Thread:

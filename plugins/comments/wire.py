@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from collab.protocol.messages import User
+from collab.protocol.messages import USER_LENGTH, User
 
 Key = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=20_000)]
@@ -48,10 +48,23 @@ class Edit(_FromBrowser, tag="edit"):
 
 
 class Delete(_FromBrowser, tag="delete"):
-    """One's own comment is to go."""
+    """One's own comment is to go; or anybody's, for whoever manages the document."""
 
     thread: Key
     comment: Number
+
+
+class Remove(_FromBrowser, tag="remove"):
+    """A whole thread is to go; for whoever manages the document."""
+
+    thread: Key
+
+
+class RemoveAll(_FromBrowser, tag="remove_all"):
+    """All that somebody wrote is to go; for whoever manages the document."""
+
+    author: Annotated[str, Meta(min_length=1, max_length=USER_LENGTH)]
+    """Their id."""
 
 
 class Resolve(_FromBrowser, tag="resolve"):
@@ -61,7 +74,7 @@ class Resolve(_FromBrowser, tag="resolve"):
     resolved: bool
 
 
-FromBrowser = Open | Reply | Edit | Delete | Resolve
+FromBrowser = Open | Reply | Edit | Delete | Remove | RemoveAll | Resolve
 
 
 class Comment(Struct, omit_defaults=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from collab import Plugin, hookimpl
+from collab import Plugin, VisitorBuckets, hookimpl
 from collab.plugins.document import Document
 from collab.plugins.routes import RouteLike
 from collab.protocol import errors
@@ -30,6 +31,10 @@ PAGE = 500
 
 COMPARISONS = 2
 """Differences that are worked out at once."""
+
+NAMED = 60
+"""Versions that one person may name in an hour; all guests at one address together, three times as
+many."""
 
 Revision = Annotated[int, Meta(ge=0, le=2**53)]
 
@@ -73,6 +78,7 @@ class History(Plugin):
         self.asking: set[str] = set()
         """Sessions for which something is being done."""
         self.comparing = asyncio.Semaphore(COMPARISONS)
+        self.naming = VisitorBuckets(NAMED / 3600, NAMED, time.monotonic, address_times=3)
 
     @hookimpl
     async def server_started(self) -> None:
@@ -204,6 +210,8 @@ class History(Plugin):
                     done = {"kind": "taken_back", "revision": asked.revision}
                     await self.send(document, session, done)
                 case Name():
+                    if asked.name is not None and self.naming.try_take(session):
+                        raise ValueError("So many versions were named in this hour: go on later.")
                     await self.name_version(document, asked, session.user)
         except (CollabError, ValueError) as error:
             sentence = error.sentence if isinstance(error, CollabError) else str(error)

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from collab import Plugin, TokenBuckets, Veto, hookimpl
 from collab.plugins.document import Document
+from collab.rooms.port import Session
 
 Rate = Annotated[float, Meta(ge=0)]
 Burst = Annotated[int, Meta(ge=1)]
@@ -33,6 +34,16 @@ class RateLimit(Plugin):
         document_burst: Annotated[
             Burst, Meta(description="Edits that one document takes at once.")
         ] = 1000
+        address_rate: Annotated[
+            Rate,
+            Meta(
+                description="Edits per second all guests at one network address may make together"
+                " for long; 0: any number."
+            ),
+        ] = 0
+        address_burst: Annotated[
+            Burst, Meta(description="Edits that all guests at one address may make at once.")
+        ] = 1000
         exempt: Annotated[
             tuple[str, ...],
             Meta(description="Names of scripts (tokens), or whole user ids, that have no limit."),
@@ -44,21 +55,36 @@ class RateLimit(Plugin):
 
     def wants(self, hook: str) -> bool:
         """Without a limit no edit has to wait for this plugin."""
-        return bool(self.settings.user_rate or self.settings.document_rate)
+        settings = self.settings
+        return bool(settings.user_rate or settings.document_rate or settings.address_rate)
 
     @hookimpl
     def server_started(self) -> None:
         settings = self.settings
         self.users = _buckets(settings.user_rate, settings.user_burst, self.clock)
         self.documents = _buckets(settings.document_rate, settings.document_burst, self.clock)
+        self.addresses = _buckets(settings.address_rate, settings.address_burst, self.clock)
         self.exempt = {*settings.exempt, *(f"token:{name}" for name in settings.exempt)}
 
     @hookimpl
-    def before_operation(self, document: Document, author: str) -> None:
+    def before_operation(
+        self, document: Document, session: Session | None, author: str
+    ) -> None:
         if author in self.exempt:
             return
-        # Users have buckets of their own, whatever address they come from. Nothing is taken
-        # from one bucket before the other is looked at: what is refused costs nobody anything.
+        # Nothing is taken from one bucket before the others are looked at: what is refused costs
+        # nobody anything.
+        source = session.source if session is not None and session.user.guest else None
+        if (
+            self.addresses is not None
+            and source is not None
+            and (seconds := self.addresses.wait(source))
+        ):
+            raise Veto(
+                "So many edits at once from where you are are too much for this server:"
+                f" go on in {whole(seconds)}.",
+                retry_after=seconds,
+            )
         if self.users is not None and (seconds := self.users.wait(author)):
             raise Veto(
                 f"You are editing too fast for this server: go on in {whole(seconds)}.",
@@ -70,6 +96,8 @@ class RateLimit(Plugin):
                 f" go on in {whole(seconds)}.",
                 retry_after=seconds,
             )
+        if self.addresses is not None and source is not None:
+            self.addresses.take(source)
         if self.users is not None:
             self.users.take(author)
         if self.documents is not None:

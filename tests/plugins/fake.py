@@ -34,6 +34,7 @@ class FakeSession:
         self.client = f"client-{id}"
         self.user = user
         self.permissions = frozenset({"read", "write"})
+        self.source = "here"
         self.sent: list[Any] = []
 
     def send(self, frame: Frame) -> None:

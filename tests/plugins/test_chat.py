@@ -19,6 +19,8 @@ from collab.web.keys import PLUGINS
 from tests.plugins.fake import write_plugin
 
 TOKENS = {"Ada Lovelace": "a" * 32, "Bob": "b" * 32}
+GUEST = {"Forwarded": "for=192.0.2.1"}
+"""Headers of somebody who has no token, and does not sit at this machine."""
 READERS = """
 class Readers(Plugin):
     @hookimpl
@@ -68,8 +70,8 @@ class Talker:
 
 @asynccontextmanager
 async def talking(server: Server, document: str, name: str) -> AsyncIterator[Talker]:
-    headers = {"Authorization": f"Bearer {TOKENS[name]}"}
-    async with aiohttp.ClientSession(headers=headers) as http:
+    token = {"Authorization": f"Bearer {TOKENS[name]}"} if name in TOKENS else GUEST
+    async with aiohttp.ClientSession(headers=token) as http:
         session = await RawSession.open(http, server.socket(document))
         yield Talker(session)
         await session.close()
@@ -98,6 +100,7 @@ async def test_everybody_hears_what_the_server_says_who_said(settings: Settings)
         ):
             assert await ada.hear("newest") == {
                 "kind": "newest", "messages": [], "more": False, "longest": 200,
+                "manages": True,
             }
             await ada.say({"kind": "post", "key": "1", "text": " Hello\r\nBob \x00"})
             for one in (ada, bob):
@@ -179,8 +182,11 @@ async def test_only_its_author_changes_and_deletes_a_message(settings: Settings)
             await bob.hear("posted")
             await ada.say({"kind": "edit", "id": 1, "text": "no"})
             assert "Only who wrote" in (await ada.hear("refused"))["sentence"]
-            await ada.say({"kind": "delete", "id": 1})
-            assert (await ada.hear("refused"))["id"] == 1
+            async with talking(server, id, "a guest") as guest:
+                await guest.say({"kind": "edit", "id": 1, "text": "no"})
+                assert "Only who wrote" in (await guest.hear("refused"))["sentence"]
+                await guest.say({"kind": "delete", "id": 1})
+                assert (await guest.hear("refused"))["id"] == 1
             await bob.say({"kind": "edit", "id": 1, "text": "first"})
             message = (await ada.hear("changed"))["message"]
             assert message["text"] == "first" and message["edited"] >= message["time"]

@@ -19,6 +19,8 @@ from collab.testing.server import Server, serve
 from tests.plugins.fake import write_plugin
 
 TOKENS = {"Ada Lovelace": "a" * 32, "Bob": "b" * 32}
+GUEST = {"Forwarded": "for=192.0.2.1"}
+"""Headers of somebody who has no token, and does not sit at this machine."""
 TEXT = "The quick brown fox jumps over the lazy dog."
 READERS = """
 class Readers(Plugin):
@@ -79,8 +81,8 @@ class Reader:
 
 @asynccontextmanager
 async def reading(server: Server, document: str, name: str) -> AsyncIterator[Reader]:
-    headers = {"Authorization": f"Bearer {TOKENS[name]}"}
-    async with aiohttp.ClientSession(headers=headers) as http:
+    token = {"Authorization": f"Bearer {TOKENS[name]}"} if name in TOKENS else GUEST
+    async with aiohttp.ClientSession(headers=token) as http:
         session = await RawSession.open(http, server.socket(document))
         yield Reader(session)
         await session.close()
@@ -305,9 +307,12 @@ async def test_only_its_author_changes_and_deletes_a_comment(settings: Settings)
             thread = (await bob.hear_thread())["id"]
             await bob.say({"kind": "reply", "key": "r", "thread": thread, "text": "Hm."})
             await bob.hear_thread()
-            for kind in ({"kind": "edit", "text": "no"}, {"kind": "delete"}):
-                await bob.say({**kind, "thread": thread, "comment": 1})
-                assert "Only who wrote" in (await bob.hear("refused"))["sentence"]
+            await bob.say({"kind": "edit", "text": "no", "thread": thread, "comment": 1})
+            assert "Only who wrote" in (await bob.hear("refused"))["sentence"]
+            async with reading(server, id, "a guest") as guest:
+                for kind in ({"kind": "edit", "text": "no"}, {"kind": "delete"}):
+                    await guest.say({**kind, "thread": thread, "comment": 1})
+                    assert "Only who wrote" in (await guest.hear("refused"))["sentence"]
             await bob.say({"kind": "edit", "thread": thread, "comment": 2, "text": "Hm!"})
             assert said(await bob.hear_thread()) == ["Why?", "Hm!"]
             await ada.say({"kind": "delete", "thread": thread, "comment": 1})
@@ -446,7 +451,7 @@ async def test_an_exported_file_can_be_imported(settings: Settings) -> None:
             assert response.status == 201, await response.text()
             copy = (await response.json())["id"]
         for _ in range(2):  # the second time from its ranges
-            async with reading(server, copy, "Bob") as bob:
+            async with reading(server, copy, "a guest") as bob:
                 (placed,) = (await bob.hear("threads"))["placed"]
                 assert (placed["start"], placed["end"]) == (FOX, FOX + 3)
                 assert said(placed) == ["Why?"]

@@ -18,6 +18,7 @@ export default function activate(collab) {
   const seen = `read ${collab.document.id}`;
   let asked = false; // earlier messages are on their way
   let connected = false;
+  let manages = false; // others' messages can be deleted
 
   const earlier = element("button", { type: "button", class: "button button-small chat-earlier", hidden: true, onclick: askForOlder }, "Earlier messages");
   const empty = element("p", { class: "chat-note chat-empty" }, "Nobody has said anything yet.");
@@ -40,6 +41,7 @@ export default function activate(collab) {
 
   const edit = (id, text) => collab.send({ kind: "edit", id, text }) || offline();
   const remove = (id) => collab.send({ kind: "delete", id }) || offline();
+  const removeAll = (author) => collab.send({ kind: "delete_all", author }) || offline();
   const offline = () => collab.ui.notify("The server can’t be reached just now: nothing was changed.", { kind: "warning" });
   const itemOf = (id) => list.querySelector(`[data-id="${id}"]`);
   const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_THE_END;
@@ -67,9 +69,10 @@ export default function activate(collab) {
   function itemFor(message, before) {
     const follows = goesOn(message, before) && !before.deleted;
     const known = drawn.get(message);
-    if (known?.follows === follows) return known.item;
-    const item = entry(message, { own: own(), paint: collab.ui.paint, goesOn: follows, edit, remove, leave });
-    drawn.set(message, { item, follows });
+    if (known?.follows === follows && known.manages === manages) return known.item;
+    const how = { own: own(), paint: collab.ui.paint, goesOn: follows, manages, edit, remove, removeAll, leave };
+    const item = entry(message, how);
+    drawn.set(message, { item, follows, manages });
     return item;
   }
 
@@ -149,6 +152,7 @@ export default function activate(collab) {
         messages.newest(message.messages, message.more);
         for (const { key, author } of message.messages) if (author.id === own()) outbox.confirm(key);
         compose.longest = message.longest;
+        manages = message.manages;
         compose.writable = collab.permissions.includes("write");
         root.toggleAttribute("data-reading", !collab.permissions.includes("write"));
         draw();
@@ -164,6 +168,9 @@ export default function activate(collab) {
         break;
       case "changed":
         if (messages.change(message.message)) draw();
+        break;
+      case "deleted_all":
+        if (messages.deleteAll(message.author)) draw();
         break;
       case "people":
         compose.people = message.people;

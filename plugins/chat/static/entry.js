@@ -15,10 +15,11 @@ export function body(text, mentions, own) {
 
 /**
  * @param {object} message
- * @param {{own: string, paint: Function, goesOn: boolean, edit: Function, remove: Function, leave: () => void}} how
- *   `leave` puts the focus elsewhere, when what had it goes
+ * @param {{own: string, paint: Function, goesOn: boolean, manages: boolean, edit: Function, remove: Function,
+ *   removeAll: Function, leave: () => void}} how
+ *   `manages`: others' messages can be deleted; `leave` puts the focus elsewhere, when what had it goes
  */
-export function entry(message, { own, paint, goesOn, edit, remove, leave }) {
+export function entry(message, { own, paint, goesOn, manages, edit, remove, removeAll, leave }) {
   const { id, author, deleted } = message;
   const mine = author.id === own;
   const item = element("li", { class: "chat-message", "data-id": id, "data-mine": mine, "data-follows": goesOn });
@@ -39,23 +40,28 @@ export function entry(message, { own, paint, goesOn, edit, remove, leave }) {
   const text = element("p", { class: "chat-text", dir: "auto" }, ...body(message.text, message.mentions, own));
   if (message.edited) text.append(" ", element("small", { class: "chat-note", title: moment(message.edited) }, "edited"));
   item.append(text);
-  if (mine) item.append(tools(item, message, { edit, remove, leave }));
+  if (mine || manages) {
+    const bar = element("p", { class: "chat-tools" });
+    if (mine) bar.append(element("button", { type: "button", onclick: () => change(item, message, { edit, leave }) }, "Edit"));
+    bar.append(asking("Delete", "Really delete", () => remove(message.id), leave));
+    if (!mine) bar.append(asking("Delete all of theirs", "Really delete all they wrote", () => removeAll(author.id), leave));
+    item.append(bar);
+  }
   return item;
 }
 
-function tools(item, message, { edit, remove, leave }) {
-  const bar = element("p", { class: "chat-tools" });
+/** A button that asks once more before it does something. */
+function asking(label, question, run, leave) {
   const sure = element("button", { type: "button", class: "chat-danger", onclick: () => {
-    remove(message.id);
+    run();
     leave();
-  } }, "Really delete");
+  } }, question);
   const ask = element("button", { type: "button", onclick: () => {
     ask.replaceWith(sure);
     sure.focus();
-  } }, "Delete");
+  } }, label);
   sure.addEventListener("blur", () => sure.replaceWith(ask));
-  bar.append(element("button", { type: "button", onclick: () => change(item, message, { edit, leave }) }, "Edit"), ask);
-  return bar;
+  return ask;
 }
 
 /** Puts a form in the place of a message's text; `edit(id, text)` when it is sent, `leave()` at its end. */

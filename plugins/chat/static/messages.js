@@ -36,6 +36,18 @@ export class Messages {
     return true;
   }
 
+  /** All that somebody wrote is deleted. Returns whether any of it is on this page. */
+  deleteAll(user) {
+    let any = false;
+    this.list.forEach((message, index) => {
+      const { id, author, time, key, deleted } = message;
+      if (author.id !== user || deleted) return;
+      this.list[index] = { id, author, time, key, deleted: true };
+      any = true;
+    });
+    return any;
+  }
+
   /** The last one that somebody wrote and did not delete. */
   lastOf(user) {
     return this.list.findLast(({ author, deleted }) => author.id === user && !deleted) ?? null;

@@ -1,6 +1,6 @@
 /** One thread in the panel. It stays the same element, so that what is being written in it stays. */
 
-import { commentItem, waitingItem, writingForm } from "./comment.js";
+import { asking, commentItem, waitingItem, writingForm } from "./comment.js";
 import { element } from "./element.js";
 
 export class Card {
@@ -10,6 +10,7 @@ export class Card {
   #comments = element("ol", { class: "comment-list" });
   #resolve = element("button", { type: "button", class: "comment-tool" });
   #settled = element("p", { class: "comment-note" });
+  #whole = element("span", { hidden: true });
   #drawn = new WeakMap();
   #thread = null;
 
@@ -17,7 +18,8 @@ export class Card {
    * @param {string} id
    * @param {{show: Function, reply: Function, resolve: Function, edit: Function, remove: Function,
    *   retry: Function, discard: Function, own: () => string, paint: Function, longest: () => number,
-   *   writable: () => boolean, connected: () => boolean}} how
+   *   removeAll: Function, removeThread: Function, manages: () => boolean, writable: () => boolean,
+   *   connected: () => boolean}} how
    */
   constructor(id, how) {
     this.#how = how;
@@ -30,8 +32,9 @@ export class Card {
       this.#comments,
       this.#settled,
       form,
-      element("p", { class: "comment-tools" }, this.#resolve),
+      element("p", { class: "comment-tools" }, this.#resolve, this.#whole),
     );
+    this.#whole.append(...asking("Delete thread", "Really delete the whole thread", () => how.removeThread(id)));
     this.#quote.addEventListener("click", () => how.show(id));
     this.#resolve.addEventListener("click", () => how.resolve(id, !this.#thread.resolved));
     this.id = id;
@@ -54,6 +57,7 @@ export class Card {
     const writable = this.#how.writable();
     this.form.hidden = resolved !== null || !writable;
     this.#resolve.hidden = !writable;
+    this.#whole.hidden = !this.#how.manages();
     arrange(this.#comments, [
       ...thread.comments.map((comment) => this.#item(comment)),
       ...waiting.map((entry) => waitingItem(entry, this.#how)),
@@ -62,13 +66,14 @@ export class Card {
 
   #item(comment) {
     if (!this.#drawn.has(comment)) {
-      const { own, paint, edit, remove, longest } = this.#how;
+      const { own, paint, edit, remove, removeAll, manages, longest } = this.#how;
       const item = commentItem(comment, {
         own: own(),
         paint,
         longest: longest(),
         edit: (number, text) => edit(this.id, number, text),
         remove: (number) => remove(this.id, number),
+        removeAll: manages() ? removeAll : null,
       });
       this.#drawn.set(comment, item);
     }

@@ -5,9 +5,10 @@ import { moment, time } from "./times.js";
 
 /**
  * @param {object} comment
- * @param {{own: string, paint: Function, edit: Function, remove: Function, longest: number}} how
+ * @param {{own: string, paint: Function, edit: Function, remove: Function, longest: number,
+ *   removeAll: ?Function}} how `removeAll`: for whoever may remove what others wrote, else null
  */
-export function commentItem(comment, { own, paint, edit, remove, longest }) {
+export function commentItem(comment, { own, paint, edit, remove, removeAll, longest }) {
   const { author } = comment;
   const item = element(
     "li",
@@ -46,12 +47,18 @@ export function commentItem(comment, { own, paint, edit, remove, longest }) {
         element("button", { type: "button", class: "comment-tool", onclick: change }, "Edit"),
         ...asking("Delete", "Really delete", () => remove(comment.id))),
     );
+  } else if (removeAll) {
+    item.append(
+      element("p", { class: "comment-tools" },
+        ...asking("Delete", "Really delete", () => remove(comment.id)),
+        ...asking("Delete all of theirs", "Really delete all they wrote", () => removeAll(author.id))),
+    );
   }
   return item;
 }
 
 /** A button that asks once more before it does something. */
-function asking(label, question, run) {
+export function asking(label, question, run) {
   const ask = element("button", { type: "button", class: "comment-tool" }, label);
   const sure = element("button", { type: "button", class: "comment-tool comment-danger", onclick: run }, question);
   ask.addEventListener("click", () => {

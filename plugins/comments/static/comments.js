@@ -20,6 +20,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
   let draft = null; // {place, form}
   let longest = 4000;
   let connected = false;
+  let manages = false; // what others wrote can be removed
   let drawn = ""; // the signature of what was drawn
   let timer = null;
 
@@ -50,6 +51,9 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     resolve: (thread, resolved) => say({ kind: "resolve", thread, resolved }),
     edit: (thread, comment, text) => say({ kind: "edit", thread, comment, text }),
     remove: (thread, comment) => say({ kind: "delete", thread, comment }),
+    removeAll: (author) => say({ kind: "remove_all", author }),
+    removeThread: (thread) => say({ kind: "remove", thread }),
+    manages: () => manages,
     retry(key) {
       outbox.retry(key);
       draw();
@@ -218,6 +222,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
       case "threads":
         if (message.first) threads.clear();
         longest = message.longest;
+        manages = message.manages;
         for (const placed of message.placed) put(placed, message.revision);
         draw();
         break;
