@@ -236,7 +236,7 @@ async def test_an_older_copy_of_the_database_is_put_back(house: House) -> None:
     house.plug_in()
     banner = ada.page.locator(".banner[data-rescue]")
     await banner.wait_for()
-    assert "older copy of this document" in await banner.inner_text()
+    assert "another copy of this document" in await banner.inner_text()
     assert await banner.locator("pre").text_content() == "Text: saved, unsent"
     await ada.screenshot("older")
     await ada.sees("Text: ")

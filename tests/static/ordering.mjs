@@ -9,6 +9,17 @@ export class Ordering {
 
   constructor(text = "") {
     this.content = new Delta().insert(text);
+    this.contents = [this.content]; // by revision
+    this.hashes = [hashed("", text)]; // by revision
+  }
+
+  /** An older copy of all this is put back. */
+  putBack(revision) {
+    this.history.splice(revision);
+    this.contents.splice(revision + 1);
+    this.hashes.splice(revision + 1);
+    this.content = this.contents[revision];
+    this.#sequences = new Map(this.history.map(({ client, sequence }) => [client, sequence]));
   }
 
   get revision() {
@@ -55,6 +66,17 @@ export class Ordering {
       delta: structuredClone(delta.ops),
     };
     this.history.push(operation);
+    this.contents.push(this.content);
+    this.hashes.push(hashed(this.hashes.at(-1), operation));
     return operation;
   }
+}
+
+/** The hash of a revision, made of the one before. (Of no strength: nobody cheats here.) */
+function hashed(before, operation) {
+  let hash = 2166136261;
+  for (const character of before + JSON.stringify(operation)) {
+    hash = Math.imul(hash ^ character.codePointAt(0), 16777619) >>> 0;
+  }
+  return hash.toString(16);
 }

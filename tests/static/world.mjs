@@ -148,10 +148,13 @@ export class Room extends Ordering {
     }
   }
 
-  hello(socket, { client, secret, revision, epoch }) {
+  hello(socket, { client, secret, revision, epoch, hash }) {
     if (this.refusal) return this.refuse(socket, this.refusal);
     if (client && secret !== `secret-${client}`) return this.refuse(socket, "bad_client", 4401);
     if (client && epoch !== this.epoch) return this.refuse(socket, "epoch_changed", 4409);
+    if (client && hash && hash !== this.hashes[revision]) {
+      return this.go({ code: "history_changed", message: "Another history." }, [socket]);
+    }
     if (client && revision < this.oldest) return this.refuse(socket, "compacted");
     this.#clients += client ? 0 : 1;
     socket.client = client ?? `client-${this.#clients}`;
@@ -171,6 +174,7 @@ export class Room extends Ordering {
       revision: this.revision,
       sequence: this.sequence(socket.client),
       limits: this.limits,
+      hash: this.hashes[this.revision],
       ...(client ? { operations: this.since(revision) } : { content: this.content.ops }),
     });
     socket.joined = true;
@@ -183,7 +187,7 @@ export class Room extends Ordering {
       .join("");
     if (length > this.limits.operation_size) throw new Error("too large");
     const committed = this.submit(socket.client, operation);
-    if (committed) this.broadcast({ type: "operations", operations: [committed] });
+    if (committed) this.tellAll(committed);
   }
 
   ping(socket) {
@@ -197,7 +201,12 @@ export class Room extends Ordering {
   /** Somebody else's edit. */
   edit(delta, client = "other") {
     const operation = this.commit(client, this.sequence(client) + 1, delta);
-    this.broadcast({ type: "operations", operations: [operation] });
+    this.tellAll(operation);
+  }
+
+  tellAll(operation) {
+    const hash = this.hashes[operation.revision];
+    this.broadcast({ type: "operations", operations: [operation], hash });
   }
 
   announceChecksum(value = checksum(this.text)) {
@@ -214,8 +223,8 @@ export class Room extends Ordering {
     for (const socket of [...this.sockets]) socket.cut();
   }
 
-  go(message) {
-    for (const socket of [...this.sockets]) {
+  go(message, sockets = [...this.sockets]) {
+    for (const socket of sockets) {
       socket.tell({ type: "goodbye", ...message });
       socket.end(1012);
     }

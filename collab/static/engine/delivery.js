@@ -114,7 +114,7 @@ export class Delivery {
           pendingChanged: () => {
             // Before the next part goes out: sent again, it has to be the same part.
             record.client = { ...record.client, ...pendingOf(synchronizer.machine) };
-            this.#unsent.save(record.document, identity, synchronizer.machine, { strict: true });
+            this.#unsent.save(record.document, synchronizer.identity, synchronizer.machine, { strict: true });
             done();
           },
           lost: (error) => finish({ error }),

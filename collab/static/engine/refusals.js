@@ -38,7 +38,7 @@ const DELIVERED_BY_ANOTHER = new Set(["edit_missed", "page_failed", "superseded"
 /** For a person, where the server's own sentence is for the authors of clients. */
 const SENTENCES = {
   bad_revision: "The server has an older copy of this document than this tab had.",
-  history_changed: "The server has another copy of this document than this tab had.",
+  history_changed: "The server has another copy of this document than this tab had, perhaps an older one.",
   compacted: "The document has changed too much since this tab was last connected.",
   unsupported_protocol: "The server runs another version of Collab than this page: reload the page.",
 };

@@ -30,6 +30,7 @@ const LIMITS = { operation_size: 32 * 1024, message_size: 64 * 1024 };
  * @property {string} client
  * @property {string} secret
  * @property {string} epoch of the document, which a restored backup changes
+ * @property {string | null} hash what the server called the history that this client has seen
  *
  * @typedef {object} Owner whom a Synchronizer tells
  * @property {(welcome: object) => void} fresh the content starts anew with `welcome.content`
@@ -140,7 +141,7 @@ export class Synchronizer {
         this.#welcome(message);
         break;
       case "operations":
-        this.#take(message.operations);
+        this.#take(message.operations, message.hash);
         break;
       case "error":
         this.#error(message);
@@ -153,13 +154,14 @@ export class Synchronizer {
   #welcome(welcome) {
     this.#welcomed = true;
     this.limits = { ...LIMITS, ...welcome.limits };
-    const { client, secret, epoch } = welcome;
+    const { client, secret, epoch, hash = null } = welcome;
     if (this.#owner.outrun && welcome.sequence > (this.machine?.sequence ?? 0)) {
       this.#owner.outrun();
       return;
     }
     if (this.machine && welcome.operations && epoch === this.identity.epoch) {
-      if (!this.#take(welcome.operations)) return;
+      if (!this.#take(welcome.operations, hash)) return;
+      if (this.machine.revision === welcome.revision) this.identity.hash = hash;
       this.#sendPending();
     } else {
       if (this.machine?.pending) {
@@ -168,17 +170,22 @@ export class Synchronizer {
         return;
       }
       const { revision, sequence } = welcome;
-      this.identity = { client, secret, epoch };
+      this.identity = { client, secret, epoch, hash };
       this.machine = this.#machine({ id: client, revision, sequence });
       this.#owner.fresh(welcome);
     }
     this.#owner.welcomed?.(welcome);
   }
 
-  /** @returns {boolean} false when the rest of the conversation is off */
-  #take(operations) {
+  /**
+   * @param {object[]} operations
+   * @param {string | null} [hash] of the last one's revision
+   * @returns {boolean} false when the rest of the conversation is off
+   */
+  #take(operations, hash = null) {
     const deltas = [];
     const before = this.machine.pending?.sequence;
+    const seen = this.machine.revision;
     let trouble = null;
     for (const operation of operations) {
       const { revision, client, sequence } = operation;
@@ -194,6 +201,8 @@ export class Synchronizer {
       }
       this.#owner.committed?.({ ...operation, delta });
     }
+    const { revision } = this.machine;
+    if (revision !== seen) this.identity.hash = revision === operations.at(-1).revision ? hash : null;
     if (deltas.length) this.#owner.remote(composeAll(deltas), operations);
     if (trouble instanceof Rewritten) {
       this.#owner.lost({ code: "rewritten", message: trouble.message });

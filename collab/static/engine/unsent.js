@@ -191,10 +191,11 @@ export class Unsent {
 
 const byTime = (a, b) => a.saved - b.saved;
 
-function recordOf(id, client, { secret, epoch, title, revision, sequence, inflight, buffer, saved }) {
+function recordOf(id, client, record) {
+  const { secret, epoch, hash = null, title, revision, sequence, inflight, buffer, saved } = record;
   return {
     document: { id, title: title ?? "" },
-    identity: { client, secret, epoch },
+    identity: { client, secret, epoch, hash },
     client: {
       id: client,
       revision,
