@@ -242,9 +242,14 @@ class Loader:
         why: dict[str, str] = {}
         for one in self.off:
             named = one.name in settings.plugins
-            if one.name not in settings.plugins_off and may_decide(
+            if not may_decide(
                 one.source, bundled=one.bundled, named=named, switched_on=settings.safe_mode
             ):
+                continue
+            if one.name in settings.plugins_off:
+                log.warning("plugin %s does not decide who may do what: it is one of plugins_off",
+                            one.name)
+            else:
                 why[one.name] = (
                     "it is not loaded in safe mode" if settings.safe_mode
                     else "the setting plugins_on does not name it"

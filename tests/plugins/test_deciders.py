@@ -133,7 +133,7 @@ async def test_without_a_plugin_that_decides_only_the_operator_is_served(
     ],
 )
 async def test_otherwise_everybody_is_served(
-    plugin: str, how: dict[str, Any], tmp_path: Path
+    plugin: str, how: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     name, _, source = plugin.partition("/")
     if source:
@@ -141,6 +141,8 @@ async def test_otherwise_everybody_is_served(
     async with serve(settings(tmp_path, **how)) as server:
         assert server.app[PLUGINS].gate.missing == {}
         assert await created(server, {}) == 201
+    if "plugins" in how and "plugins_off" in how:
+        assert "plugin members does not decide who may do what" in caplog.text
 
 
 @pytest.mark.bundled("members")

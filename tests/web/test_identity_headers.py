@@ -17,6 +17,7 @@ from collab.plugins.members import Header
 from collab.protocol.settings import Settings
 from collab.web import create_app
 from collab.web.listening import listen
+from collab.web.proxies import Peer, peer
 from tests.plugins.fake import BUNDLED, make_manager
 from tests.web.as_written import get
 from tests.web.fronts import DEPLOY, NAMES, run_front
@@ -39,12 +40,14 @@ class Behind:
         self.socket = str(socket)
         self.seen: list[list[str]] = []
         """The names of each request's headers."""
+        self.peers: list[Peer] = []
         self.url = ""
 
     @web.middleware
     async def notice(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.endswith("/readyz"):  # which HAProxy asks by itself
             self.seen.append(list(request.headers.keys()))
+            self.peers.append(peer(request))
         return await handler(request)
 
     async def ask(self, path: str, *headers: tuple[str, str]) -> tuple[int, Any]:
@@ -111,8 +114,31 @@ async def test_no_proxy_lets_such_a_header_pass(behind: Behind) -> None:
         status, me = await behind.ask("/api/me", *more, *twice)
         assert (status, me["id"].partition(":")[0]) == (200, "guest")
         assert not known & {name.lower() for name in behind.seen[-1]}
+    # Where a configuration has a place of its own for WebSockets.
+    upgrade = (
+        ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    )
+    everything = [(header, "root-op") for header in HEADERS]
+    await behind.ask("/api/documents/none/socket", *upgrade, *everything)
+    assert not known & {name.lower() for name in behind.seen[-1]}
     for path in ("/api/plugins", "/plugins/members/api/documents/x"):
         assert (await behind.ask(path, ("Remote-User", "root-op")))[0] == 403
+
+
+async def test_what_a_visitor_says_of_proxies_does_not_pass(behind: Behind) -> None:
+    claims = {
+        "X-Forwarded-For": "6.6.6.6",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "gopher",
+        "X-Forwarded-Prefix": "/evil",
+        "Forwarded": "for=6.6.6.6;host=evil.example",
+    }
+    for path in ("/api/me", "/api/documents/none/socket"):
+        await behind.ask(path, *claims.items())
+        assert behind.peers[-1].address == "127.0.0.1"
+        assert "evil" not in behind.peers[-1].host + behind.peers[-1].base_path
+        assert not {"Forwarded", "X-Forwarded-Prefix"} & set(behind.seen[-1])
 
 
 async def test_the_header_would_count_if_it_passed(behind: Behind) -> None:
