@@ -41,7 +41,7 @@ class Health(Struct, frozen=True):
     calls: int
     failures: int
     skipped: int
-    """Calls that were not made because the breaker was open or the queue full."""
+    """Calls that were not made because the breaker was open, or the plugin did not keep up."""
     last_error: str | None
     slowest_hook: str | None
     slowest: float
@@ -92,6 +92,7 @@ class Guard:
         self._slow_logged: dict[str, float] = {}
         self._traced = -TRACEBACK_EVERY
         self._browser_logged = -TRACEBACK_EVERY
+        self._lag_logged = -TRACEBACK_EVERY
         self._hanging: set[asyncio.Task[Any]] = set()
 
     @property
@@ -158,7 +159,7 @@ class Guard:
         told = f", told by the user {user.id} ({user.name!r})" if user else ""
         self._log.getChild(self.plugin).error(
             "plugin %s failed in %s%s: %s", self.plugin, where, told, describe(error),
-            exc_info=error if traced else None,
+            exc_info=error if traced and not isinstance(error, CutOff) else None,
         )
         # If it was the trial, it has decided nothing.
         self.breaker.interrupted()
@@ -185,16 +186,19 @@ class Guard:
         if paused:
             self.recovered()
 
-    def flooded(self, waiting: int, where: str) -> None:
-        """The plugin did not keep up: what waits for it is dropped, and it is left alone."""
-        self.failures += 1
-        self.skipped += waiting
-        self.last_error = f"{where}: {waiting} calls waited for it"
-        self._log.error(
-            "plugin %s does not keep up: %d calls dropped, switched off for a while (last in %s)",
-            self.plugin, waiting, where,
-        )
-        self.breaker.open()
+    def lags(self, count: int, where: str) -> None:
+        """The plugin did not keep up with what happens, and missed ``count`` calls: nobody but
+        itself has to bear that, and whoever does much may have caused it. The breaker stays.
+        """
+        self.skipped += count
+        self.last_error = f"{where}: it did not keep up, and missed {count} calls"
+        now = self.clock()
+        if now - self._lag_logged >= TRACEBACK_EVERY:
+            self._lag_logged = now
+            self._log.error(
+                "plugin %s does not keep up: it misses %d calls (last in %s)",
+                self.plugin, count, where,
+            )
 
     def blocked(self, where: str, seconds: float, stack: str, *, trip: bool) -> None:
         """It kept the event loop from everybody; ``trip``: so long that it is left alone."""

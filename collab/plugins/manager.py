@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint
@@ -128,6 +128,7 @@ class PluginManager:
         """Look up once who implements what, and who offers what."""
         for loaded in self.loaded.values():
             loaded.services.guard.recovered = partial(self.introduce, loaded)
+            loaded.services.queue.missed = partial(self.introduce, loaded)
         self._wiring.connect(self.loader.registry, self.loaded)
         offered = self._offered()
         self.exchange.offer(
@@ -143,17 +144,22 @@ class PluginManager:
         """Every plugin that could be loaded now. Raises OSError when a folder can't be read."""
         return find(self._settings.plugins_dir, self._installed)[0]
 
-    def introduce(self, loaded: Loaded) -> None:
-        """Tell a plugin that came late, or was left alone, what is there, as if it came now."""
+    def introduce(self, loaded: Loaded, documents: Collection[str] | None = None) -> None:
+        """Tell a plugin that came late, was left alone or did not keep up what is there, as if
+        it came now: all that is open, or what is open of some ``documents`` (ids).
+        """
         if self.loaded.get(loaded.found.name) is not loaded:
             return  # it is being switched off
         implemented = self.loader.registry.implemented_by(loaded.found.name)
         queue = loaded.services.queue
         for document in self.house.open_documents():
+            if documents is not None and document.id not in documents:
+                continue
             if "document_opened" in implemented:
                 queue.push(document.id, implemented["document_opened"], document)
             for session in document.sessions.values() if "session_joined" in implemented else ():
-                queue.push(document.id, implemented["session_joined"], document, session)
+                joined = implemented["session_joined"]
+                queue.push_session(session, document.id, joined, document, session)
 
     # What is there.
 

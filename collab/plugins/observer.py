@@ -6,6 +6,7 @@ loop; only `Observer.before` and `Observer.missing` are waited for.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -122,28 +123,40 @@ class Observer:
             one.services.forget(document.id)
 
     def joined(self, room: OpenRoom, session: Session) -> None:
-        self._wiring.tell("session_joined", self._house.document_of(room), session)
+        self._wiring.tell_of("session_joined", self._house.document_of(room), session)
 
     def changed(self, room: OpenRoom, session: Session) -> None:
         """A session's user has another name or colour."""
-        self._wiring.tell("session_changed", self._house.document_of(room), session)
+        self._wiring.tell_of("session_changed", self._house.document_of(room), session)
 
     def left(self, room: OpenRoom, session: Session) -> None:
-        self._wiring.tell("session_left", self._house.document_of(room), session)
+        self._wiring.tell_of("session_left", self._house.document_of(room), session)
 
-    def message(self, room: OpenRoom, session: Session, plugin: str, data: Any) -> None:
+    def room_for(self, session: Session) -> asyncio.Event | None:
+        """What to wait for before a session joins, for plugins still have to be told much of what
+        its user did before; None: nothing.
+        """
+        return self._wiring.room("session_joined", session)
+
+
+    def message(
+        self, room: OpenRoom, session: Session, plugin: str, data: Any, size: int = 0
+    ) -> asyncio.Event | None:
         receiver = self._wiring.receivers.get(plugin)
         if receiver is None:
             self._refuse(session, plugin)
-            return
+            return None
         queue, implementation, its = receiver
         try:
             understood_data = understood(its, session, data)
         except CollabError as refusal:
             _answer(session, messages.Error(refusal.code.code, refusal.sentence))
-            return
+            return None
         document = self._house.document_of(room)
-        queue.push(document.id, implementation, document, session, understood_data)
+        queue.push_message(
+            session, document.id, implementation, document, session, understood_data, size=size
+        )
+        return queue.room(session)
 
     def _refuse(self, session: Session, plugin: str) -> None:
         if plugin in self.leaving:

@@ -25,7 +25,7 @@ NO_DOCUMENT = ""
 """Stands in a queue for what is about no document; no document has this id."""
 
 SIZE = 16 * 1024 * 1024
-"""Bytes of JSON that may wait for one plugin. One that lags further behind is switched off."""
+"""Bytes of JSON that may wait for one plugin. One that lags further behind misses them."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -108,9 +108,8 @@ class Publishing:
                 continue
             backlog = self._backlogs[one.guard.plugin]
             if backlog.size + len(encoded) > SIZE:
-                queue.overflow("published")
-            else:
-                queue.push(lane, one, topic, sender, _Said(encoded, backlog), document)
+                queue.drop("published")
+            queue.push(lane, one, topic, sender, _Said(encoded, backlog), document)
 
 
 def check_topic(topic: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collab.plugins.breaker import FAILURES, LONGEST, PAUSE, WINDOW
 from collab.plugins.queue import LIMIT
+from collab.plugins.senders import SIZE, WAITING
 from collab.plugins.specs import HOOKS, SOFT, Hook
 from collab.plugins.watchdog import BLOCKED
 
@@ -27,7 +28,10 @@ fact; nobody waits for it, and what it returns is ignored. A plural (`routes`) i
 the plugin is loaded.
 
 **Order.** What a plugin is told about one document comes in the order in which it happened, and
-never two calls at once; documents don't wait for each other, and plugins don't either. Where they
+never two calls at once; documents don't wait for each other, and plugins don't either. Only when
+somebody's message still waits, their further ones may come later than what happened after them:
+those are taken from their senders in turn, so that nobody's flood keeps the plugin from others (of
+one sender, never out of order). Where they
 have to be asked one after the other, it is in the order of their names, those marked
 `@hookimpl(tryfirst=True)` before, `@hookimpl(trylast=True)` after the others.
 
@@ -36,12 +40,16 @@ and logged with the plugin and the hook. A call that takes more than {SOFT:g} s 
 reaches the hook's budget is cancelled. After {FAILURES} failures within {WINDOW:g} s the plugin is
 left alone for {PAUSE:g} s, in which its hooks are not called; then one call is tried, and when that
 fails, another one after twice as long (at most {PAUSE * LONGEST / 60:g} minutes). (What
-`message_received`, a route or a format raises does not count towards that, for any visitor can
-provoke it.) The same happens to a plugin that lags {LIMIT:,} calls behind; what waited for it is
-dropped, and at once to one that keeps the event loop from everybody for {BLOCKED:g} s. So do not
-count what you are told: `document.sessions` and the document itself are the truth. What happened
-during the pause is not told later; afterwards `document_opened` comes anew for what is open, and
-`session_joined` for whoever is there.
+`message_received`, a route or a format raises, and a message that takes too long, do not count
+towards that, for any visitor can provoke it.) The same happens at once to a plugin that keeps the
+event loop from everybody for {BLOCKED:g} s.
+
+**Too much.** Visitors can't overwhelm a plugin: of what one person sent, {WAITING} messages or
+{SIZE // 1024} KiB wait for it, and then their sockets are read later. A plugin that lags {LIMIT:,}
+other calls behind misses half of them, of the documents that have most waiting; its breaker stays
+closed. What it missed then, or while it was left alone, is not told later; afterwards
+`document_opened` comes again for what is open, and `session_joined` for whoever is there. So do not
+count what you are told: `document.sessions` and the document itself are the truth.
 
 **Coming late.** A plugin that is switched on while the server runs gets `server_started`, and is
 then told of the documents that are open and the sessions in them as if they came now. One that is

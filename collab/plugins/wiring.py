@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from collab.plugins.loading import Loaded
 from collab.plugins.queue import Listener, Queue
 from collab.plugins.registry import Registry
 from collab.plugins.specs import HOOKS
+from collab.rooms.port import Session
 
 
 class Wiring:
@@ -58,3 +60,15 @@ class Wiring:
         """Put a fact about a document into the queue of every plugin that listens."""
         for queue, implementation in self.listeners[hook]:
             queue.push(document.id, implementation, document, *arguments)
+
+    def tell_of(self, hook: str, document: Document, session: Session) -> None:
+        """Tell every plugin that listens what a session has done."""
+        for queue, implementation in self.listeners[hook]:
+            queue.push_session(session, document.id, implementation, document, session)
+
+    def room(self, hook: str, session: Session) -> asyncio.Event | None:
+        """What to wait for before more of a hook is caused by a session's user; None: there is
+        room in all queues.
+        """
+        waits = (queue.room(session) for queue, _ in self.listeners[hook])
+        return next((one for one in waits if one is not None), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -86,7 +87,14 @@ class RoomObserver(Protocol):
     def joined(self, room: Room, session: Session) -> None: ...
     def changed(self, room: Room, session: Session) -> None: ...
     def left(self, room: Room, session: Session) -> None: ...
-    def message(self, room: Room, session: Session, plugin: str, data: Any) -> None: ...
+
+    def message(
+        self, room: Room, session: Session, plugin: str, data: Any, size: int = 0
+    ) -> asyncio.Event | None:
+        """A client sent something to a plugin, as JSON of ``size`` bytes.
+
+        Returns what to wait for before more is taken from this session; None: nothing.
+        """
 
     def saved(self, room: Room, revision: int) -> None:
         """A snapshot of the content at ``revision`` is in the store."""
@@ -117,7 +125,9 @@ class Quiet:
     def joined(self, room: Room, session: Session) -> None: ...
     def changed(self, room: Room, session: Session) -> None: ...
     def left(self, room: Room, session: Session) -> None: ...
-    def message(self, room: Room, session: Session, plugin: str, data: Any) -> None: ...
+    def message(
+        self, room: Room, session: Session, plugin: str, data: Any, size: int = 0
+    ) -> None: ...
 
     def committed(
         self, room: Room, operations: Sequence[StoredOperation], deltas: Sequence[Delta]

@@ -8,6 +8,7 @@ connection that was away for a moment resumes without a look into the store.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Sequence
@@ -140,9 +141,14 @@ class Room:
         if self.sessions.pop(session.id, None) is not None:
             self._observer.left(self, session)
 
-    def message(self, session: Session, message: messages.Message) -> None:
-        """Hand a plugin's message to its server half."""
-        self._observer.message(self, session, message.plugin, message.data)
+    def message(
+        self, session: Session, message: messages.Message, size: int = 0
+    ) -> asyncio.Event | None:
+        """Hand a plugin's message, of ``size`` bytes, to its server half.
+
+        Returns what to wait for before more is taken from this session; None: nothing.
+        """
+        return self._observer.message(self, session, message.plugin, message.data, size)
 
     # What is committed.
 

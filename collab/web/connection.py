@@ -82,6 +82,11 @@ class Connection:
     def source(self) -> str:
         return self._source
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was ended here, or by the client."""
+        return self._ending is not None or self._transport.is_closing()
+
     def greet(self, client: str) -> None:
         """It has said hello, and is the client with that id."""
         self._client = client
@@ -96,7 +101,7 @@ class Connection:
 
     def send(self, frame: Frame) -> None:
         """Put a frame on its way; a client that does not keep up is let go (``too_slow``)."""
-        if self._ending is not None or self._transport.is_closing():
+        if self.closed:
             return
         if not self._queue and self._transport.get_write_buffer_size() <= BACKLOG:
             self._transport.write(frame.wire)

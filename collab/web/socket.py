@@ -36,6 +36,12 @@ CATCH_UP = 1000
 """Operations in one frame while a client that was away is told what it missed."""
 
 
+SLICE = 0.005
+"""Seconds of one frame's messages at once; then the event loop has its turn."""
+
+CLOSED_AFTER = 0.5
+"""Seconds after which it is noticed at the latest that a client left while it was not read."""
+
 SLOW_DOWN_EVERY = 1.0
 """Seconds between two times that a client which sends too fast is told so."""
 
@@ -101,6 +107,8 @@ class _Conversation:
         self._connection = connection
         self._turn = turn
         self._limits = request.app[SETTINGS].limits
+        self._size = 0
+        """Bytes of the last frame."""
 
     async def run(self) -> None:
         try:
@@ -125,6 +133,7 @@ class _Conversation:
         """The messages of the next frame; None when the connection is over."""
         frame = await self._socket.receive()
         if frame.type is WSMsgType.TEXT:
+            self._size = len(frame.data)
             try:
                 return messages.decode_client(frame.data)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -196,8 +205,12 @@ class _Conversation:
             hash=hash.hex(),
         )
         connection.send(Frame(messages.encode(welcome)))
-        # Without a pause between the last look and the join, nothing can come between them.
         plugins = self._request.app[PLUGINS]
+        # Whoever comes and goes in a loop waits for the plugins that are told of it.
+        while (room_left := plugins.observer.room_for(connection)) is not None:
+            if not await self._until(room_left):
+                return
+        # Without a pause between the last look and the join, nothing can come between them.
         standing = plugins.standing
         while since < room.revision or self._turn != standing.turn:
             if self._turn != standing.turn:
@@ -256,8 +269,19 @@ class _Conversation:
                 received = []
             if received is None:
                 return
+            size = self._size // (len(received) or 1)
+            until = clock() + SLICE
             for message in received:
-                self._take(message)
+                if clock() >= until:
+                    await asyncio.sleep(0)
+                    until = clock() + SLICE
+                full = self._take(message, size)
+                if full is not None:
+                    # A flood of messages waits in its sender's socket, not before a plugin.
+                    if not telling.try_take(clock()):
+                        refuse(self._connection, CollabError(errors.SLOW_DOWN))
+                    if not await self._until(full):
+                        return
             # Whoever is too fast is not refused: the server reads their socket later.
             wait = pace.take(clock(), len(received) or 1)
             if wait:
@@ -265,7 +289,21 @@ class _Conversation:
                     refuse(self._connection, CollabError(errors.SLOW_DOWN))
                 await asyncio.sleep(wait)
 
-    def _take(self, message: messages.ClientMessage) -> None:
+    async def _until(self, event: asyncio.Event) -> bool:
+        """Wait for something; False when the connection was closed first."""
+        waiting = asyncio.ensure_future(event.wait())
+        try:
+            while not self._connection.closed:
+                done, _ = await asyncio.wait((waiting,), timeout=CLOSED_AFTER)
+                if done:
+                    return True
+            return False
+        finally:
+            waiting.cancel()
+
+    def _take(self, message: messages.ClientMessage, size: int) -> asyncio.Event | None:
+        """Do what a message of ``size`` bytes asks for; returns what to wait for before the next.
+        """
         room, connection = self._room, self._connection
         if isinstance(message, messages.Operation):
             try:
@@ -273,7 +311,7 @@ class _Conversation:
             except CollabError as error:
                 refuse(connection, error, message.sequence)
         elif isinstance(message, messages.Message):
-            room.message(connection, message)
+            return room.message(connection, message, size)
         elif isinstance(message, messages.Ping):
             connection.send(_PONG)
         elif isinstance(message, messages.Mismatch):
@@ -283,6 +321,7 @@ class _Conversation:
             plugins.observer.browser_failed(connection, message.plugin, message.error)
         else:
             refuse(connection, CollabError(errors.BAD_MESSAGE, "hello was said before."))
+        return None
 
 
 _PONG = Frame(messages.encode(messages.Pong()))

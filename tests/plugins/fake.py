@@ -29,12 +29,12 @@ BOB = User("bob", "Bob", "#be123c")
 class FakeSession:
     """A session that keeps what it was sent."""
 
-    def __init__(self, id: str, user: User = ADA) -> None:
+    def __init__(self, id: str, user: User = ADA, source: str = "here") -> None:
         self.id = id
         self.client = f"client-{id}"
         self.user = user
         self.permissions = frozenset({"read", "write"})
-        self.source = "here"
+        self.source = source
         self.sent: list[Any] = []
 
     def send(self, frame: Frame) -> None:

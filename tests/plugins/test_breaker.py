@@ -10,7 +10,7 @@ import pytest
 from collab.ot import Delta
 from collab.plugins.breaker import Breaker
 from collab.plugins.loading import Bounds
-from tests.plugins.fake import FakeRoom, make_manager, the, write_plugin
+from tests.plugins.fake import FakeRoom, make_manager, the, until, write_plugin
 
 
 class Clock:
@@ -296,7 +296,7 @@ async def test_junk_that_a_visitor_sends_does_not_switch_a_plugin_off(
     assert manager.health()["trusting"].state == "closed"
 
 
-async def test_a_message_that_is_cut_off_counts_towards_switching_off(tmp_path: Path) -> None:
+async def test_messages_that_are_cut_off_do_not_switch_it_off_either(tmp_path: Path) -> None:
     write_plugin(tmp_path, "trusting", JUNK.format(how="async def"))
     manager = make_manager(tmp_path, bounds=Bounds(failures=2, hard=0.01))
     room = FakeRoom(manager)
@@ -304,4 +304,38 @@ async def test_a_message_that_is_cut_off_counts_towards_switching_off(tmp_path: 
     for _ in range(2):
         room.say(ada, "trusting", {"wait": True})
     await manager.told()
-    assert manager.health()["trusting"].state == "open"
+    assert manager.health()["trusting"].failures == 2
+    assert manager.health()["trusting"].state == "closed"
+
+
+async def test_messages_that_cannot_be_stopped_count(tmp_path: Path) -> None:
+    """However often somebody sends them: nothing else bounds how many of them go on."""
+    write_plugin(
+        tmp_path,
+        "stubborn",
+        """
+        import asyncio
+
+        class Stubborn(Plugin):
+            def __init__(self):
+                self.go = asyncio.Event()
+
+            @hookimpl
+            async def message_received(self):
+                while not self.go.is_set():
+                    try:
+                        await self.go.wait()
+                    except asyncio.CancelledError:
+                        pass
+        """,
+    )
+    manager = make_manager(tmp_path, bounds=Bounds(failures=2, hard=0.01))
+    room = FakeRoom(manager)
+    ada = room.join("1")
+    for _ in range(2):
+        room.say(ada, "stubborn", {})
+    await manager.told()
+    health = manager.health()["stubborn"]
+    assert (health.state, health.hanging) == ("open", 2)
+    the(manager, "stubborn").go.set()
+    await until(lambda: not manager.health()["stubborn"].hanging)

@@ -326,7 +326,7 @@ async def test_documents_do_not_wait_for_each_other(tmp_path: Path) -> None:
     await manager.told()
 
 
-async def test_a_plugin_that_does_not_keep_up_is_switched_off_with_a_word(
+async def test_a_plugin_that_does_not_keep_up_misses_something_with_a_word(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     misbehaving(tmp_path, "await asyncio.Event().wait()", ["operation_committed"])
@@ -335,8 +335,9 @@ async def test_a_plugin_that_does_not_keep_up_is_switched_off_with_a_word(
     for _ in range(20):
         room.commit(Delta().insert("a"))
         await asyncio.sleep(0)
+        assert manager.health()["bad"].waiting <= 11
     health = manager.health()["bad"]
-    assert health.state == "open" and health.waiting == 0 and health.skipped > 0
+    assert health.state == "closed" and health.failures == 0 and health.skipped >= 10
     assert "plugin bad does not keep up" in caplog.text
     await manager.told()
     assert the(manager, "witness").seen == list(range(1, 21))
