@@ -196,6 +196,7 @@ def _add_routes(app: web.Application, base: str) -> None:
     if base:
         add.add_get(base, _to_slash)
     add.add_get(f"{base}/d/{{id}}", pages.editor)
+    add.add_get(f"{base}/kept", pages.kept)
     add.add_get(f"{base}/livez", _alive)
     add.add_get(f"{base}/readyz", _ready)
     add.add_get(f"{base}/api/me", _show_me)

@@ -126,6 +126,11 @@ async def documents(request: web.Request) -> web.Response:
     return render(request, "documents.html", context)
 
 
+async def kept(request: web.Request) -> web.Response:
+    """``GET /kept``: what the visitor's browser keeps; the server knows nothing of it."""
+    return render(request, "kept.html", {})
+
+
 async def _contributed(
     request: web.Request, name: str, record: DocumentRecord | None
 ) -> dict[str, Any]:

@@ -5,6 +5,9 @@ import { deliverableLater } from "./refusals.js";
 import { split } from "./splitting.js";
 import { Synchronizer } from "./synchronizer.js";
 
+/** Without any progress for so many ms it is left for another time: others may get through. */
+const GIVE_UP_AFTER = 30_000;
+
 /** Why work is kept as a rescue copy that can't be brought together with what others wrote. */
 const UNFIT = { code: "page_failed", message: "It could not be brought together with what others wrote." };
 
@@ -89,12 +92,19 @@ export class Delivery {
 
   /**
    * @returns {Promise<{error?: {code: string, message: string} | null}>} null:
-   *   all arrived; undefined: closed on the way
+   *   all arrived; undefined: not now
    */
   #talk(record) {
     return new Promise((resolve) => {
       const { identity, client } = record;
+      const { setTimeout, clearTimeout } = this.#environment;
+      let timer;
+      const moved = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => finish({}), GIVE_UP_AFTER);
+      };
       const finish = (outcome) => {
+        clearTimeout(timer);
         this.#current = null;
         synchronizer.close();
         resolve(outcome);
@@ -112,6 +122,7 @@ export class Delivery {
           welcomed: done,
           outrun: () => finish({ error: sentAtOnce(record, synchronizer) ? null : OUTRUN }),
           pendingChanged: () => {
+            moved();
             // Before the next part goes out: sent again, it has to be the same part.
             record.client = { ...record.client, ...pendingOf(synchronizer.machine) };
             this.#unsent.save(record.document, synchronizer.identity, synchronizer.machine, { strict: true });
@@ -125,6 +136,7 @@ export class Delivery {
         },
       });
       this.#current = () => finish({});
+      moved();
       synchronizer.open();
     });
   }

@@ -40,6 +40,7 @@ const SENTENCES = {
   bad_revision: "The server has an older copy of this document than this tab had.",
   history_changed: "The server has another copy of this document than this tab had, perhaps an older one.",
   compacted: "The document has changed too much since this tab was last connected.",
+  no_document: "The document is not there any more: it was deleted.",
   unsupported_protocol: "The server runs another version of Collab than this page: reload the page.",
 };
 

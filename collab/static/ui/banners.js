@@ -1,6 +1,12 @@
 /** What a writer must not miss, above the text: rescue copies, and why the document is closed to them. */
 
 import { element } from "./elements.js";
+import { keptText, smallButton } from "./kept.js";
+
+const BASE = globalThis.document?.documentElement.dataset.base ?? "";
+
+/** Behind these, reloading the page leads nowhere. */
+const CLOSED = new Set(["deleted", "forbidden", "no_document"]);
 
 /**
  * Shows each rescue copy as a banner: what happened, the text, a way to copy and to discard it.
@@ -12,30 +18,9 @@ export function rescueBanners(place, live) {
   const shown = new Map();
 
   function banner(rescue) {
-    const text = element("pre", { tabindex: "0", hidden: true }, rescue.text);
-    const button = (label) => element("button", { type: "button", class: "button button-small" }, label);
-    const look = button("Show it");
-    look.setAttribute("aria-expanded", "false");
-    look.addEventListener("click", () => {
-      text.hidden = !text.hidden;
-      look.textContent = text.hidden ? "Show it" : "Hide it";
-      look.setAttribute("aria-expanded", String(!text.hidden));
-    });
-    const copy = button("Copy");
-    copy.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(rescue.text);
-        copy.textContent = "Copied";
-      } catch {
-        // Without the clipboard (plain HTTP, a refusal) the text is selected for the keyboard.
-        text.hidden = false;
-        getSelection().selectAllChildren(text);
-        copy.textContent = "Selected: copy it with the keyboard";
-      }
-    });
-    const drop = button("Discard");
+    const { text, buttons } = keptText(rescue);
     let sure = false;
-    drop.addEventListener("click", () => {
+    const drop = smallButton("Discard", () => {
       if (sure) discard(rescue);
       sure = true;
       drop.textContent = "Discard for good";
@@ -49,7 +34,7 @@ export function rescueBanners(place, live) {
       "section",
       { class: "banner", "data-kind": "bad", role: "alert", "data-rescue": rescue.id },
       element("p", {}, element("strong", {}, what), ` ${rescue.sentence ?? ""} ${where}`),
-      element("div", { class: "banner-buttons" }, look, copy, drop),
+      element("div", { class: "banner-buttons" }, ...buttons, drop),
       text,
     );
   }
@@ -73,18 +58,19 @@ export function rescueBanners(place, live) {
 /**
  * Says why the server will not let this page on, until it does.
  * @param {HTMLElement} place
- * @returns {{show(status: {connection: string, sentence: string|null}): void}}
+ * @returns {{show(status: {connection: string, code: string|null, sentence: string|null}): void}}
  */
 export function refusalBanner(place) {
   let banner = null;
 
   return {
-    show({ connection, sentence }) {
+    show({ connection, code, sentence }) {
       banner?.remove();
       banner = null;
       if (connection !== "refused") return;
-      const reload = element("button", { type: "button", class: "button button-small" }, "Reload the page");
-      reload.addEventListener("click", () => location.reload());
+      const next = CLOSED.has(code)
+        ? element("a", { class: "button button-small", href: `${BASE}/` }, "All documents")
+        : smallButton("Reload the page", () => location.reload());
       banner = element(
         "section",
         { class: "banner", "data-kind": "bad", role: "alert", "data-refused": true },
@@ -92,7 +78,7 @@ export function refusalBanner(place) {
           "p", {}, element("strong", {}, `${sentence ?? "The server does not let this page on."} `),
           "What you see can still be selected and copied.",
         ),
-        element("div", { class: "banner-buttons" }, reload),
+        element("div", { class: "banner-buttons" }, next),
       );
       place.prepend(banner);
     },
