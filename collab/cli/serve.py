@@ -10,10 +10,12 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from typing import TextIO
 
 from collab.cli.failure import Exit, Failure
+from collab.cli.file_limit import raise_file_limit
 from collab.cli.lock import Lock, locked
-from collab.cli.logs import start_log
+from collab.cli.logs import prints_logged, start_log
 from collab.cli.operator import link_explained
 from collab.cli.options import ServerSettings
 from collab.storage.port import StorageError
@@ -44,15 +46,17 @@ def serve(settings: ServerSettings) -> int:
     Raises `Failure` when it can't start.
     """
     start_log(settings.log_level)
+    raise_file_limit(settings.limits.sessions)
     with (
         locked(settings.data_dir, "a Collab server that is starting") as lock,
+        prints_logged() as out,
         asyncio.Runner(loop_factory=new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, lock))
+        runner.run(_serve(settings, lock, out))
     return Exit.DONE
 
 
-async def _serve(settings: ServerSettings, lock: Lock) -> None:
+async def _serve(settings: ServerSettings, lock: Lock, out: TextIO) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -64,10 +68,10 @@ async def _serve(settings: ServerSettings, lock: Lock) -> None:
             # What is there now stays: the garbage collector need not walk over it again and again.
             gc.collect()
             gc.freeze()
-            print(f"Collab is at {address}", flush=True)
-            print(_administration(settings, address), flush=True)
+            print(f"Collab is at {address}", flush=True, file=out)
+            print(_administration(settings, address), flush=True, file=out)
             if is_open(settings):
-                print(WARNING, flush=True)
+                print(WARNING, flush=True, file=out)
             await stopping.wait()
             log.info("stopping")
     except StorageError as error:

@@ -7,9 +7,14 @@ in units, at full speed, and only the doors convert.
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from collab.ot.errors import InvalidOperation
+
+for _codec in ("utf-16-le", "utf-16-be"):
+    # Python imports a codec when it is first used, which fails while no file can be opened.
+    codecs.lookup(_codec)
 
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 

@@ -23,7 +23,7 @@ GROUP = "collab.plugins"
 """The entry points' group."""
 
 _BUNDLED_PACKAGE = "collab.plugins"
-_FOLDER_PACKAGE = "collab_plugins_dir"
+FOLDER_PACKAGE = "collab_plugins_dir"
 """Where the modules of the operator's folder are in `sys.modules`: apart from ours, so that a
 plugin may have any name."""
 
@@ -68,7 +68,7 @@ class Found:
         check_name(self.name)
         try:
             if isinstance(self.source, Path):
-                package = _BUNDLED_PACKAGE if self.bundled else _FOLDER_PACKAGE
+                package = _BUNDLED_PACKAGE if self.bundled else FOLDER_PACKAGE
                 module = _import_folder(f"{package}.{self.name}", self.source, fresh)
                 return plugin_class(module), self.source
             loaded = _import_again(self.source) if fresh else self.source.load()

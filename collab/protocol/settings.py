@@ -47,6 +47,17 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     sessions_per_document: Annotated[
         Positive, Meta(description="Connections open at once on one document.")
     ] = 500
+    sessions_per_address: Annotated[
+        Positive,
+        Meta(
+            description="Connections open at once from one address (of IPv6, from one /64), as"
+            " trusted proxies tell it; on one document at most four fifths of its connections."
+        ),
+    ] = 1000
+    sessions_per_person: Annotated[
+        Positive,
+        Meta(description="Connections open at once of one person; scripts with a token excepted."),
+    ] = 100
     hello_timeout: Annotated[
         Seconds, Meta(description="Seconds a new connection has to say hello.")
     ] = 5.0

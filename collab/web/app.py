@@ -38,6 +38,7 @@ from collab.web import (
     socket,
 )
 from collab.web.access import admit, may, operator_only, recognize
+from collab.web.admission import ADMISSION, Admission
 from collab.web.bodies import json_response, read_json
 from collab.web.clients import CLIENTS, Clients
 from collab.web.failures import tell_failures
@@ -92,6 +93,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     app[CLIENTS] = Clients(secret)
     app[SOURCES] = Sources()
     app[IDEMPOTENCY] = Idempotency(secret)
+    app[ADMISSION] = Admission(settings.limits)
     app[OPERATOR] = Operator(secret)
     identity.setup(app, Identities(secret, settings.tokens))
     plugins = PluginManager(settings)

@@ -117,6 +117,20 @@ class Connection:
             self._pump = asyncio.get_running_loop().create_task(self._send_queued())
             self._watch_reading()
 
+    async def deliver(self, frame: Frame) -> None:
+        """Put a frame on its way, and wait until the client has read most of what it was sent.
+
+        For much that is sent at once, before the client has joined. Raises ConnectionError when
+        the client is gone.
+        """
+        while self._pump is not None:
+            await asyncio.shield(self._pump)
+        if self._ending is not None or self._transport.is_closing():
+            raise ConnectionResetError("The connection is being closed.")
+        self._watch_reading()
+        self._written += len(frame.messages)
+        await self._socket.send_frame(frame.text, WSMsgType.TEXT)
+
     async def _send_queued(self) -> None:
         try:
             while self._queue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 from collections.abc import Iterator
 
 import msgspec
@@ -27,6 +28,8 @@ PIECE = 64 * 1024
 """Characters in one piece of a streamed answer."""
 
 CHARSETS = ("utf-8", "us-ascii", "iso-8859-1", "utf-16")
+for _charset in CHARSETS:
+    codecs.lookup(_charset)  # Not when the first request comes: there may be no file left to open.
 
 LONGEST_LOG = 1000
 """Operations in one answer."""

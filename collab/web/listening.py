@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import stat
@@ -11,11 +12,16 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import web, web_response
+from aiohttp.http_exceptions import HttpProcessingError
 
 from collab.protocol.settings import Settings
 from collab.web.guard import GUARD
+from collab.web.headers import SERVER
 from collab.web.proxies import clean_prefix
+
+log = logging.getLogger("collab.web.http")
+"""What aiohttp says of connections and requests."""
 
 KEEPALIVE = 75.0
 """Seconds an HTTP connection stays open between two requests."""
@@ -25,6 +31,29 @@ _SOCKET_UMASK = 0o117
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 """What a browser on this machine is told instead of "all addresses"."""
+
+
+class _Malformed(logging.Filter):
+    """Tells of requests that are no HTTP in one short line, without what was sent.
+
+    aiohttp writes an error and a traceback that quotes the request: twice what came in.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.exc_info = None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.msg = f"{record.msg}: %s"
+            record.args = (*_arguments(record), type(error).__name__)
+        return True
+
+
+def _arguments(record: logging.LogRecord) -> tuple[object, ...]:
+    return record.args if isinstance(record.args, tuple) else (record.args,)
+
+
+log.addFilter(_Malformed())
 
 
 @asynccontextmanager
@@ -40,9 +69,12 @@ async def listen(app: web.Application, settings: Settings) -> AsyncIterator[str]
         handle_signals=False,
         keepalive_timeout=KEEPALIVE,
         shutdown_timeout=settings.shutdown_timeout,
+        logger=log,
         # aiohttp would inflate in the event loop, before anybody has looked at a bound.
         auto_decompress=False,
     )
+    # aiohttp has no setting for it, and answers malformed requests before the application does.
+    vars(web_response)["SERVER_SOFTWARE"] = SERVER
     path, address = settings.unix_socket, ""
     try:
         await runner.setup()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import ExitStack
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -17,24 +18,28 @@ from collab.protocol import errors, messages
 from collab.protocol.bodies import problem
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
+from collab.protocol.messages import User
 from collab.protocol.token_bucket import TokenBucket
 from collab.rooms import Room
 from collab.rooms.telling import COME_BACK, committed_message, operations_frame, refuse
 from collab.storage.port import StorageError, StoredOperation
 from collab.web.access import permissions
 from collab.web.administration import browser_halves
+from collab.web.admission import ADMISSION, RETRY_AFTER
 from collab.web.clients import CLIENTS
 from collab.web.connection import Connection
 from collab.web.documents import named
-from collab.web.identity import identify
+from collab.web.identity import identify, is_operator
 from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
-from collab.web.proxies import base_path
+from collab.web.proxies import base_path, peer
 
 log = logging.getLogger(__name__)
 
 CATCH_UP = 1000
 """Operations in one frame while a client that was away is told what it missed."""
 
+CATCH_UP_SIZE = 256 * 1024
+"""Bytes of deltas after which such a frame ends: what waits for a client is bounded."""
 
 SLICE = 0.005
 """Seconds of one frame's messages at once; then the event loop has its turn."""
@@ -48,19 +53,28 @@ SLOW_DOWN_EVERY = 1.0
 
 async def open_socket(request: web.Request) -> web.WebSocketResponse:
     """``GET /api/documents/{id}/socket``. Raises `CollabError` before the upgrade."""
+    admission, id = request.app[ADMISSION], request.match_info["id"]
+    with ExitStack() as places:
+        places.enter_context(admission.visitor(peer(request).address, id))
+        # Before anything is asked: what is decided anew from here on concerns this session too.
+        turn = request.app[PLUGINS].standing.turn
+        user = await identify(request)
+        if not is_operator(request):
+            places.enter_context(admission.person(user.id))
+        return await _serve(request, user, turn)
+
+
+async def _serve(request: web.Request, user: User, turn: int) -> web.WebSocketResponse:
     settings = request.app[SETTINGS]
     limits = settings.limits
     rooms = request.app[ROOMS]
     connections = request.app[CONNECTIONS]
-    if len(connections) >= limits.sessions:
-        raise CollabError(errors.TOO_MANY_SESSIONS)
-    # Before anything is asked: what is decided anew from here on concerns this session too.
-    turn = request.app[PLUGINS].standing.turn
-    user = await identify(request)
     async with rooms.use(request.match_info["id"]) as room:
         if len(room.sessions) >= limits.sessions_per_document:
             raise CollabError(
-                errors.TOO_MANY_SESSIONS, "Too many connections are open on this document."
+                errors.TOO_MANY_SESSIONS,
+                "Too many connections are open on this document.",
+                retry_after=RETRY_AFTER,
             )
         allowed = await permissions(request, room.document)
         socket = web.WebSocketResponse(
@@ -221,7 +235,7 @@ class _Conversation:
             missed = await self._missed(since)
             if not missed:
                 raise CollabError(errors.STORAGE_FAILED)
-            connection.send(operations_frame(missed))
+            await connection.deliver(operations_frame(missed))
             since += len(missed)
         room.join(connection)
         if hello.client is not None:
@@ -248,12 +262,15 @@ class _Conversation:
         recent = self._room.recent(since)
         if recent is not None:
             return recent
-        return [
-            one
-            async for one in self._request.app[STORE].operations(
-                self._room.id, since, min(self._room.revision, since + CATCH_UP)
-            )
-        ]
+        until = min(self._room.revision, since + CATCH_UP)
+        missed: list[StoredOperation] = []
+        size = 0
+        async for one in self._request.app[STORE].operations(self._room.id, since, until):
+            missed.append(one)
+            size += len(one.delta)
+            if size >= CATCH_UP_SIZE:
+                break
+        return missed
 
     async def _listen(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -84,10 +84,17 @@ async def test_the_epoch_is_checked_of_strangers_too(client: Client) -> None:
 async def test_connections_that_wait_before_hello_do_not_get_past_the_limit(
     aiohttp_client: Any, tmp_path: Path
 ) -> None:
-    settings = Settings(data_dir=tmp_path, limits=Limits(sessions_per_document=1))
+    settings = Settings(
+        data_dir=tmp_path, limits=Limits(sessions_per_document=1), trusted_proxies=("127.0.0.1",)
+    )
     client = await aiohttp_client(create_app(settings))
     made = await make(client)
-    sockets = [await client.ws_connect(made["links"]["socket"]) for _ in range(3)]
+    sockets = [
+        await client.ws_connect(
+            made["links"]["socket"], headers={"X-Forwarded-For": f"192.0.2.{number}"}
+        )
+        for number in range(3)
+    ]
     answers = []
     for socket in sockets:
         await socket.send_json([{"type": "hello", "protocol": 1}])
