@@ -1,17 +1,18 @@
 /** Exceptions that nothing on the page caught. */
 
-/** Where code of the page comes from; a plugin's own is its own business. */
-const OURS = /\/static\/(?:engine|editor)\//;
-const EDITOR_ITSELF = /\/static\/vendor\//;
-const PLUGIN = /\/plugins\/[a-z0-9_]+\/static[./]/;
-const SCRIPT = /https?:\/\/\S+?\.js/g;
+import { pluginIn } from "../plugins/files.js";
+
+/** What is between the addresses in a stack, in any browser. */
+const BETWEEN = /[\s()@]/;
 
 /** Whether the engine or the editor threw it: then they may have gone different ways. */
 export function concernsText(error) {
-  const places = String(error?.stack ?? "").match(SCRIPT) ?? [];
-  if (places.some((place) => PLUGIN.test(place))) return false;
-  const innermost = places.find((place) => !EDITOR_ITSELF.test(place));
-  return innermost ? OURS.test(innermost) : places.length > 0;
+  const stack = String(error?.stack ?? "");
+  if (pluginIn(stack)) return false; // its own business
+  const places = stack.split(BETWEEN).filter((word) => word.includes("/static/"));
+  const innermost = places.find((place) => !place.includes("/static/vendor/"));
+  if (!innermost) return places.length > 0; // the editor's own code, called by the browser
+  return innermost.includes("/static/engine/") || innermost.includes("/static/editor/");
 }
 
 /** Calls `concerned` with each of them that concerns the text. */

@@ -35,3 +35,8 @@ export function freshFiles(script, styles) {
   };
   return { script: script && fresh(script), styles: styles.map(fresh), folder: folderOf(first) };
 }
+
+/** The plugin whose code a stack or an address names first, or null. */
+export function pluginIn(text) {
+  return text.match(/\/plugins\/([a-z0-9_]+)\/static[./]/)?.[1] ?? null;
+}

@@ -5,6 +5,7 @@
 
 import { Changes } from "./changes.js";
 import { makeApi } from "./api.js";
+import { pluginIn } from "./files.js";
 import { Running } from "./running.js";
 import { Sharing } from "./sharing.js";
 import { Tracked } from "./tracking.js";
@@ -150,8 +151,7 @@ class PluginHost {
 
   #blame(error, place) {
     const where = place || String(error?.stack ?? "");
-    const found = where.match(/\/plugins\/([a-z0-9_]+)\/static[./]/);
-    if (found) this.#running.get(found[1])?.failed(error);
+    this.#running.get(pluginIn(where))?.failed(error);
   }
 }
 
