@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from collab.ot.content import Content
+from collab.ot.delta import Delta
 from collab.ot.errors import InvalidOperation
+from collab.ot.parts import Part, is_insert, size
 
 C = TypeVar("C")
 
@@ -104,6 +106,28 @@ class Chunked(Content, Generic[C]):
     @abstractmethod
     def _cuts_pair(self, chunk: C, at: int) -> bool:
         """Say whether a boundary at unit `at` would be inside a character."""
+
+    @abstractmethod
+    def _admit(self, part: Part) -> None:
+        """Raise InvalidOperation for a part that no edit of this type of document has."""
+
+    # -- checking ---------------------------------------------------------------------------------
+
+    def check(self, delta: Delta) -> None:
+        """Raise InvalidOperation when `apply` would; see Content.check."""
+        position = 0
+        for part in delta.parts:
+            self._admit(part)
+            if is_insert(part):
+                self._check_boundary(position)
+            elif type(part) is int and part > 0:
+                position += part
+                if position > self._length:
+                    raise past_end(position, self._length)
+            else:
+                self._check_boundary(position)
+                position += size(part)
+                self._check_boundary(position)
 
     # -- finding ----------------------------------------------------------------------------------
 

@@ -27,6 +27,13 @@ class Content(ABC):
         retain too), has a boundary inside a character, or is not for this type of document.
         """
 
+    def check(self, delta: Delta) -> None:
+        """Raise InvalidOperation when `apply` would; change nothing.
+
+        A type with an algebra of its own may answer without the copy that this makes.
+        """
+        self.copy().apply(delta)
+
     @abstractmethod
     def delta(self) -> Delta:
         """Return the whole as a delta of inserts."""

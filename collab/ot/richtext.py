@@ -8,7 +8,7 @@ from typing import Self
 
 from collab.ot import attributes as formats
 from collab.ot.canonical import canonical
-from collab.ot.chunks import FILL, LARGE, SMALL, Chunked, past_end
+from collab.ot.chunks import FILL, LARGE, SMALL, Chunked
 from collab.ot.combine import cut_out
 from collab.ot.delta import Delta
 from collab.ot.errors import InvalidOperation
@@ -45,25 +45,20 @@ class RichContent(Chunked[Runs]):
         """Apply an edit; see Content.apply."""
         if self._apply_in_run(delta.parts):
             return
+        self.check(delta)
         edits: list[tuple[int, int, Runs]] = []
         position = 0
         fresh: Runs = []
         for part in delta.parts:
             if is_insert(part):
-                _check_insert(part)
                 if not fresh:
-                    self._check_boundary(position)
                     edits.append((position, 0, fresh))
                 fresh.append(part)
                 continue
             length = size(part)
             if type(part) is int and part > 0:
                 position += length
-                if position > self._length:
-                    raise past_end(position, self._length)
             else:
-                self._check_boundary(position)
-                self._check_boundary(position + length)
                 if type(part) is int:
                     if fresh:
                         edits.pop()
@@ -169,6 +164,9 @@ class RichContent(Chunked[Runs]):
     def checksum(self) -> int:
         """Return the CRC-32 of the delta's canonical JSON as UTF-16LE."""
         return zlib.crc32(canonical(self.delta().ops).encode("utf-16-le"))
+
+    def _admit(self, part: Part) -> None:
+        _check_insert(part)
 
     def _size(self, chunk: Runs) -> int:
         return sum(map(size, chunk))

@@ -66,26 +66,21 @@ class TextContent(Chunked[str]):
         self._drift += grown
 
     def _apply_many(self, parts: list[Part]) -> None:
-        """Apply any delta: first check all of its boundaries, then change, from the end."""
+        """Apply any delta: first check all of it, then change, from the end."""
+        self.check(Delta.of_parts(parts))
         edits: list[tuple[int, int, str]] = []
         position = 0
         fresh = ""
         for part in parts:
             if type(part) is str:
-                self._check_boundary(position)
-                refuse_nul(part)
                 fresh = part
                 edits.append((position, 0, part))
             elif type(part) is not int:
-                raise InvalidOperation("A text document has no attributes and no embeds.")
+                continue  # `check` admits none
             elif part > 0:
                 position += part
-                if position > self._length:
-                    raise past_end(position, self._length)
                 fresh = ""
             else:
-                self._check_boundary(position)
-                self._check_boundary(position - part)
                 if fresh:
                     edits.pop()
                 edits.append((position, -part, fresh))
@@ -115,6 +110,12 @@ class TextContent(Chunked[str]):
         for chunk in self._walk():
             crc = zlib.crc32(chunk.encode("utf-16-le", "surrogatepass"), crc)
         return crc
+
+    def _admit(self, part: Part) -> None:
+        if type(part) is str:
+            refuse_nul(part)
+        elif type(part) is not int:
+            raise InvalidOperation("A text document has no attributes and no embeds.")
 
     def _size(self, chunk: str) -> int:
         return len(chunk)

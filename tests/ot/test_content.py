@@ -39,8 +39,9 @@ def contents(delta: Delta) -> list[Content]:
 def test_what_does_not_fit_is_refused_and_changes_nothing(operation: Delta) -> None:
     start = Delta().insert("a😀bc")
     for content in contents(start):
-        with pytest.raises(InvalidOperation):
-            content.apply(operation)
+        for what in (content.check, content.apply):
+            with pytest.raises(InvalidOperation):
+                what(operation)
         assert content.delta() == start
         assert content.length == 5
     styled = Delta().insert("a", {"b": 1}).insert("😀b", {"b": 2}).insert("c")
@@ -69,6 +70,39 @@ def test_a_plain_retain_inside_a_pair_is_no_boundary() -> None:
     assert content.text() == "😀x😀y"
     with pytest.raises(InvalidOperation):
         content.apply(Delta().retain(1, {"b": True}))
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("name", ["text", "richtext"])
+def test_a_check_says_what_applying_would(name: str) -> None:
+    """Boundaries anywhere, half of them inside of characters or past the end."""
+    refused = 0
+    for seed in range(2000):
+        random_ = random.Random(seed)
+        content = document_type(name).content(Delta().insert("a😀\n" * random_.randint(0, 8)))
+        delta = Delta()
+        for _ in range(random_.randint(1, 4)):
+            length = random_.randint(1, 6)
+            match random_.randrange(4):
+                case 0:
+                    delta.insert(random_.choice(["x", "😀", "y\0"]))
+                case 1:
+                    delta.delete(length)
+                case 2:
+                    delta.retain(length, {"b": random_.choice([True, None])})
+                case _:
+                    delta.retain(length)
+        outcomes = []
+        for what in (content.check, content.copy().apply):
+            try:
+                what(delta)
+            except InvalidOperation as error:
+                outcomes.append(str(error))
+            else:
+                outcomes.append("fits")
+        assert (outcomes[0] == "fits") == (outcomes[1] == "fits"), (seed, outcomes)
+        refused += outcomes[0] != "fits"
+    assert 200 < refused < 1950
 
 
 @pytest.fixture
@@ -106,6 +140,8 @@ def test_chunks_and_blocks_divide_and_join(name: str) -> None:
             else:
                 operation = some_edit(random_, content, rich=name == "richtext")
             copy, before = content.copy(), content.delta()
+            content.check(operation)
+            assert content.delta() == before
             content.apply(operation)
             model = applied(model, operation.ops)
             assert content.text() == text_of(model), (seed, step)
