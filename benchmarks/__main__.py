@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import algebra, load, plugins
+from benchmarks import algebra, load, plugins, vetting
 from benchmarks.chart import draw
 
 RESULTS = Path(__file__).parent / "results"
@@ -35,7 +35,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
     parser.add_argument(
-        "only", nargs="*", help="algebra, throughput, latency, keystroke, opening, memory, plugins"
+        "only", nargs="*",
+        help="algebra, throughput, latency, keystroke, opening, memory, vetting, plugins",
     )
     arguments = parser.parse_args()
     quick = arguments.quick
@@ -55,6 +56,10 @@ def main() -> None:
         ),
         "opening": ("Opening a document", lambda: load.measure_opening(100_000)),
         "memory": ("Memory", lambda: load.measure_memory(200 if quick else 1000, 100)),
+        "vetting": (
+            "What it costs that plugins are asked about an edit",
+            lambda: vetting.measure(1000, 3) if quick else vetting.measure(),
+        ),
         "plugins": (
             "What plugins cost, against none",
             lambda: plugins.measure(2.0, 4.0, 1) if quick else plugins.measure(),

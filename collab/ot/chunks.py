@@ -17,7 +17,8 @@ from typing import Generic, TypeVar
 from collab.ot.content import Content
 from collab.ot.delta import Delta
 from collab.ot.errors import InvalidOperation
-from collab.ot.parts import Part, is_insert, size
+from collab.ot.parts import Part, is_insert
+from collab.ot.parts import size as size_of
 
 C = TypeVar("C")
 
@@ -126,7 +127,7 @@ class Chunked(Content, Generic[C]):
                     raise past_end(position, self._length)
             else:
                 self._check_boundary(position)
-                position += size(part)
+                position += size_of(part)
                 self._check_boundary(position)
 
     # -- finding ----------------------------------------------------------------------------------

@@ -41,10 +41,19 @@ class Breaker:
         self._until = 0.0
         self._longer = 1
 
+    def another(self) -> Breaker:
+        """A closed one with the same bounds."""
+        return Breaker(self._clock, self._limit, self._window, self._pause)
+
     @property
     def refuses(self) -> bool:
         """Whether a call would be refused now; asking changes nothing."""
         return self.state != "closed" and self._clock() < self._until
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until a call may be let through; 0 when it may be now."""
+        return max(0.0, self._until - self._clock()) if self.state != "closed" else 0.0
 
     def admits(self) -> bool:
         """Whether this call may pass. Who is let through reports how it went."""

@@ -7,6 +7,7 @@ looks at the clock and nothing else.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from operator import itemgetter
@@ -23,7 +24,14 @@ REFUSALS = (errors.FORBIDDEN, errors.BAD_TOKEN)
 
 
 class Broken(Exception):
-    """A plugin that has to answer did not: what it was asked about is refused."""
+    """A plugin that has to answer did not: what it was asked about is refused.
+
+    ``pause``: seconds in which it is not asked again, since it takes too long.
+    """
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self.pause = pause
+        super().__init__()
 
 
 class Pending(NamedTuple):
@@ -38,12 +46,21 @@ class Pending(NamedTuple):
 class Implementation:
     """One plugin's implementation of one hook."""
 
-    __slots__ = ("begin", "guard", "hook")
+    __slots__ = ("begin", "fail_closed", "guard", "hook", "vets")
 
     def __init__(
-        self, hook: Hook, guard: Guard, function: Callable[..., Any], arguments: tuple[str, ...]
+        self,
+        hook: Hook,
+        guard: Guard,
+        function: Callable[..., Any],
+        arguments: tuple[str, ...],
+        fail_closed: bool = False,
     ) -> None:
         self.hook = hook
+        self.fail_closed = fail_closed or hook.closed
+        """Whether what it is asked about is refused when it fails."""
+        self.vets = fail_closed and hook.vetoes
+        """Whether it was marked so: then it is asked whatever else its plugin does."""
         self.guard = guard
         self.begin = _taking(function, [hook.arguments.index(name) for name in arguments])
         """Calls it with all of the hook's arguments, of which it gets those it names."""
@@ -88,10 +105,13 @@ class Implementation:
         a failure refuses, `Broken`, or a `CollabError` of `REFUSALS`; nothing else.
         """
         guard = self.guard
-        if self.hook.closed:
+        if not self.fail_closed:
+            if not guard.admits():
+                return None
+        elif self.vets and not guard.may_vet():
+            raise Broken(guard.vetting.remaining)
+        else:
             guard.calls += 1
-        elif not guard.admits():
-            return None
         name = self.hook.name
         began = guard.clock()
         try:
@@ -111,19 +131,46 @@ class Implementation:
                     f"returned {type(answer).__name__}; the hook is {self.hook.signature}"
                 )
         except HARMLESS as error:
-            if isinstance(error, Veto) and name.startswith("before_"):
+            if isinstance(error, Veto) and self.hook.vetoes:
                 guard.finished(name, guard.clock() - began)
+                if self.vets:
+                    guard.vetting.succeeded()
                 raise
             if self.hook.closed and isinstance(error, CollabError) and error.code in REFUSALS:
                 guard.finished(name, guard.clock() - began)
                 raise
-            cut = self.hook.kind == "asked" and isinstance(error, CutOff)
-            guard.failed(name, error, guard.clock() - began, trip=cut)
-            if self.hook.closed:
-                raise Broken from error
+            self.failed(error, arguments, guard.clock() - began)
+            if self.fail_closed:
+                raise Broken(guard.vetting.remaining) from error
             return None
+        except asyncio.CancelledError:
+            if self.vets:
+                guard.vetting.interrupted()
+            raise
         guard.finished(name, guard.clock() - began)
+        if self.vets:
+            guard.vetting.succeeded()
         return answer
+
+    def failed(
+        self, error: BaseException, arguments: tuple[Any, ...], seconds: float = 0.0
+    ) -> None:
+        """Report that a call for its answer has failed, or that its answer can't be used."""
+        hook, guard = self.hook, self.guard
+        cut = hook.kind == "asked" and isinstance(error, CutOff)
+        if not self.vets:
+            guard.failed(hook.name, error, seconds, trip=cut)
+        elif cut:
+            guard.failed(hook.name, error, seconds, trip=True)
+            if not guard.vetting.failed():
+                guard.vetting.open()
+        else:
+            # Whoever can make it raise must not stop everybody else's edits by that: it goes on
+            # being asked.
+            session = arguments[hook.arguments.index("session")]
+            user = None if session is None else session.user
+            guard.provoked(hook.name, error, seconds, user)
+            guard.vetting.succeeded()
 
 
 def _taking(

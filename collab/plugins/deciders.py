@@ -1,11 +1,12 @@
-"""Plugins that decide who may do what and are not running: nobody can ask them.
+"""Plugins that decide who may do what, or which edits are taken, and are not running: nobody can
+ask them.
 
 What such a plugin would say is not known, so a server that misses one serves its operator only.
 Whether a plugin decides is seen without running its code, which may be what is broken:
 
 - the settings rely on it when they name it: by a table ``plugins.NAME``, or in ``plugins_on``;
 - one that nobody names counts when it would be on, and its files hold the name of a hook that
-  decides, or can't be read;
+  decides, or ``fail_closed``, or can't be read;
 - of a bundled plugin both have to be so: with its default settings none of them decides;
 - ``plugins_off`` is how an operator says that a plugin shall not decide.
 """
@@ -24,8 +25,9 @@ from collab.plugins.guard import HARMLESS
 QUESTIONS = frozenset({"authenticate", "authorize"})
 """The hooks that decide who somebody is and what they may do."""
 
-_NAMED = re.compile(rb"authenticate|authori[sz]e")
-"""One of `QUESTIONS`, also as somebody writes it who finds that it is not called."""
+_NAMED = re.compile(rb"authenticate|authori[sz]e|fail_closed")
+"""One of `QUESTIONS`, also as somebody writes it who finds that it is not called; or the mark of
+an implementation that may not be passed over."""
 
 _CODE = frozenset({".py", ".pyd", ".so"})
 
@@ -41,7 +43,7 @@ def may_decide(source: Path | EntryPoint, *, bundled: bool, named: bool, switche
 
 
 def mentions(source: Path | EntryPoint) -> bool:
-    """Whether a plugin's files name a hook that decides; also when they can't be read."""
+    """Whether a plugin's files name what `_NAMED` stands for; also when they can't be read."""
     try:
         place = source if isinstance(source, Path) else _installed(source)
         return place is None or any(_NAMED.search(file.read_bytes()) for file in _code(place))

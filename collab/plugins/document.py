@@ -11,8 +11,10 @@ from collab.ot import Delta, content_like
 from collab.plugins.archive import Archive, Contents, Operation
 from collab.plugins.edit import Edit
 from collab.plugins.frozen import FrozenRoom
+from collab.plugins.ordered import OrderedRoom
 from collab.protocol.frames import Frame
 from collab.protocol.messages import User
+from collab.rooms.ordering import Ordering
 from collab.rooms.port import Session
 from collab.storage.port import Author, DocumentRecord, Kept
 
@@ -33,6 +35,8 @@ class OpenRoom(Protocol):
     def content(self) -> Content: ...
     @property
     def sessions(self) -> Mapping[str, Session]: ...
+    @property
+    def ordering(self) -> Ordering: ...
 
     async def edit(
         self,
@@ -56,7 +60,8 @@ class NotOpen(LookupError):
 
 
 class Document:
-    """A document as plugins see it. What is read from it is committed, and of this moment.
+    """A document as plugins see it. What is read from it is committed, and of this moment; in
+    ``before_operation`` it is what the edit in question applies to.
 
     Lengths and positions are UTF-16 code units.
     """
@@ -114,8 +119,13 @@ class Document:
         return isinstance(self._room, FrozenRoom)
 
     @property
+    def ordered(self) -> OrderedRoom | None:
+        """What it is read from when ``before_operation`` was handed it; else None."""
+        return self._room if isinstance(self._room, OrderedRoom) else None
+
+    @property
     def revision(self) -> int:
-        """The last committed revision."""
+        """The last committed revision; in ``before_operation``, the one that the edit is for."""
         return self._room.revision if self._room is not None else self._record.revision
 
     @property

@@ -11,6 +11,7 @@ from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.protocol.messages import User
+from collab.rooms.ordering import Ordering
 from collab.rooms.port import Session
 from collab.rooms.replay import known_type
 from collab.storage.port import DocumentRecord, Kept
@@ -28,6 +29,10 @@ class FrozenRoom:
         self.revision = contents.revision
         self.content: Content = contents.content
         self.sessions: Mapping[str, Session] = {}
+
+    @property
+    def ordering(self) -> Ordering:
+        raise CollabError(errors.READ_ONLY, "This is what the document was: nothing is ordered.")
 
     async def edit(
         self,

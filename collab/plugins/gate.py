@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from typing import Any
 from collab.ot import Delta
 from collab.plugins.access import Action, Request
 from collab.plugins.caller import Broken, Implementation
-from collab.plugins.deciders import QUESTIONS
 from collab.plugins.document import Document
 from collab.plugins.guard import HARMLESS
 from collab.plugins.offers import Contribution, NewDocument
@@ -45,6 +45,7 @@ class _Exchange:
 
     questions: frozenset[str]
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    began: float = field(default_factory=time.monotonic)
 
 
 class Gate:
@@ -54,7 +55,8 @@ class Gate:
         """``limit`` bounds a document that a plugin brings, in UTF-16 code units."""
         self._ask = ask
         self._limit = limit
-        self._exchanged: dict[str, _Exchange] = {}
+        self.exchanged: dict[str, _Exchange] = {}
+        """By name, the plugins that are being loaded again, or were lost while they were."""
         self.missing: dict[str, str] = {}
         """By name, the plugins that decide and do not run, and in words why not. While there is
         one, no other is asked: only the operator is served."""
@@ -62,26 +64,41 @@ class Gate:
     @property
     def guards(self) -> bool:
         """Whether a plugin has a say in who may do what."""
-        return bool(self.missing or self._ask("authorize")) or any(
-            "authorize" in one.questions for one in self._exchanged.values()
-        )
+        return bool(self.missing or self._ask("authorize")) or self.lacks("authorize")
 
     @contextmanager
     def exchanging(self, plugin: str, hooks: Collection[str]) -> Iterator[None]:
-        """A plugin is taken out and its successor taken in: who may do what waits for that.
+        """A plugin is taken out and its successor taken in: what it decides by its ``hooks``
+        waits for that.
 
         Until `settled` is called, also when the block fails, nobody may do what it decides.
         """
-        questions = frozenset(hooks) & QUESTIONS
-        exchange = self._exchanged[plugin] = _Exchange(questions)
+        exchange = self.exchanged[plugin] = _Exchange(frozenset(hooks))
         try:
             yield
         finally:
             exchange.ended.set()
 
+    def lacks(self, question: str) -> bool:
+        """Whether a plugin can't be asked now, and may not be passed over."""
+        return any(question in one.questions for one in self.exchanged.values())
+
+    async def lacking(self, question: str) -> str | None:
+        """Wait, though not for long, for plugins that are being loaded; the name of one that may
+        not be passed over and still can't be asked."""
+        for plugin, exchange in list(self.exchanged.items()):
+            if question not in exchange.questions:
+                continue
+            wait = exchange.began + PATIENCE - time.monotonic()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(exchange.ended.wait(), max(wait, 0))
+            if self.exchanged.get(plugin) is exchange:
+                return plugin
+        return None
+
     def settled(self, plugin: str) -> None:
         """A plugin is in again, or shall be off: it is not waited for any more."""
-        self._exchanged.pop(plugin, None)
+        self.exchanged.pop(plugin, None)
         self.missing.pop(plugin, None)
 
     def check_complete(self) -> None:
@@ -196,14 +213,10 @@ class Gate:
 
     async def _all_there(self, question: str) -> None:
         """Wait for plugins that decide, and are being loaded anew. Raises `CollabError`."""
-        for plugin, exchange in list(self._exchanged.items()):
-            if question not in exchange.questions:
-                continue
-            with suppress(TimeoutError):
-                await asyncio.wait_for(exchange.ended.wait(), PATIENCE)
-            if self._exchanged.get(plugin) is exchange:
-                sentence = f"The plugin {plugin} decides about that, and is being loaded anew."
-                raise CollabError(errors.FORBIDDEN, sentence)
+        plugin = await self.lacking(question)
+        if plugin is not None:
+            sentence = f"The plugin {plugin} decides about that, and is being loaded anew."
+            raise CollabError(errors.FORBIDDEN, sentence)
 
     async def _strictly(
         self, one: Implementation, arguments: tuple[Any, ...], expected: type, advice: str = ""

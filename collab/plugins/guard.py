@@ -75,6 +75,9 @@ class Guard:
     ) -> None:
         self.plugin = plugin
         self.breaker = breaker
+        self.vetting = breaker.another()
+        """Opens when a call that vets edits, and refuses when it fails, takes too long: then it
+        is not waited for at every edit. What else the plugin does has no part in this one."""
         self.calls = 0
         self.failures = 0
         self.skipped = 0
@@ -104,6 +107,13 @@ class Guard:
         """Whether the plugin may be called now. Who is let through calls `finished` or `failed`."""
         if self.breaker.state == "closed" or self.breaker.admits():
             self.calls += 1
+            return True
+        self.skipped += 1
+        return False
+
+    def may_vet(self) -> bool:
+        """Whether the plugin may be asked about an edit that it refuses when it fails."""
+        if self.vetting.admits():
             return True
         self.skipped += 1
         return False
@@ -183,6 +193,7 @@ class Guard:
         """Close the breaker by hand."""
         paused = self.breaker.state != "closed"
         self.breaker.close()
+        self.vetting.close()
         if paused:
             self.recovered()
 

@@ -13,6 +13,7 @@ from collab.plugins.document import Document, NotOpen, OpenRoom
 from collab.plugins.exchange import Exchange, content_of
 from collab.plugins.frozen import FrozenRoom
 from collab.plugins.gate import Gate
+from collab.plugins.ordered import OrderedRoom
 from collab.plugins.positions import Track
 from collab.plugins.state import kept
 from collab.plugins.wiring import Wiring
@@ -45,6 +46,11 @@ class House:
             document = Document(room.document, room, self._archive)
             self._documents[document.id] = document
         return document
+
+    def ordered(self, room: OpenRoom) -> tuple[Document, OrderedRoom]:
+        """An open document as of its newest ordered revision, and what ends that."""
+        ordered = OrderedRoom(room, self.document_of(room))
+        return Document(room.document, ordered, self._archive), ordered
 
     def document(self, record: DocumentRecord) -> Document:
         """A document as plugins see it, open or not."""

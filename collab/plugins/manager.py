@@ -262,7 +262,7 @@ class PluginManager:
             try:
                 taken[name] = await self.loader.migrate(one)
             except Unusable as error:
-                if self.decides(name):
+                if self.loader.registry.fail_closed(name):
                     self._miss(name, f"it can't be used: {error}")
                 self.loaded = {key: kept for key, kept in self.loaded.items() if key != name}
                 self.loader.give_up(one, str(error))

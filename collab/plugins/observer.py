@@ -7,7 +7,6 @@ loop; only `Observer.before` and `Observer.missing` are waited for.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,24 +14,16 @@ from collab.ot import Delta
 from collab.plugins.archive import Operation
 from collab.plugins.document import OpenRoom
 from collab.plugins.gate import Gate
-from collab.plugins.guard import HARMLESS_AT_ONCE
 from collab.plugins.house import House
 from collab.plugins.incoming import understood
 from collab.plugins.loading import Loaded
-from collab.plugins.raised import text_of
-from collab.plugins.specs import Veto
+from collab.plugins.policies import Policies
 from collab.plugins.wiring import Wiring
 from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.rooms.port import Session
 from collab.storage.port import DocumentRecord, StoredOperation
-
-SENTENCE_LENGTH = 500
-"""Characters of a veto's sentence that its author reads."""
-
-SOONEST = 0.05
-"""Seconds after which a vetoed edit may come again: at once would be without end."""
 
 
 class Observer:
@@ -50,6 +41,7 @@ class Observer:
         self._wiring = wiring
         self._house = house
         self._gate = gate
+        self._policies = Policies(wiring, house, gate)
         self._loaded = loaded
 
     # What happens to documents. The web floor tells.
@@ -71,39 +63,18 @@ class Observer:
     @property
     def vets(self) -> bool:
         """Whether a plugin has to be asked about every operation."""
-        return bool(self._wiring.vetting) and any(
-            not one.guard.breaker.refuses for one in self._wiring.vetting
-        )
+        # Asked at every edit, and mostly there is none.
+        asked = self._wiring.vetting or self._gate.exchanged
+        return bool(asked) and self._policies.needed
 
     async def before(
         self, room: OpenRoom, session: Session | None, author: str, delta: Delta
     ) -> Delta:
         """Ask the plugins about an operation; returns what to take instead.
 
-        Raises `CollabError` VETOED. Whatever else a plugin does, the operation passes.
+        Raises `CollabError` VETOED, SLOW_DOWN, POLICY_UNAVAILABLE.
         """
-        document = self._house.document_of(room)
-        for one in self._wiring.vetting:
-            try:
-                # A copy: what a plugin does to it is its own affair.
-                answer = await one.ask((document, session, author, delta.slice()), Delta)
-            except Veto as veto:
-                try:
-                    refusal = _refusal(one.guard.plugin, veto)
-                except HARMLESS_AT_ONCE as error:
-                    one.guard.failed("before_operation", error)
-                    continue
-                raise refusal from veto
-            if answer is not None:
-                try:
-                    # Read anew: what the plugin goes on doing to its own is its own affair, too.
-                    rewritten = Delta(answer.ops)
-                    room.type.validate(rewritten)
-                except HARMLESS_AT_ONCE as error:
-                    one.guard.failed("before_operation", error)
-                else:
-                    delta = rewritten
-        return delta
+        return await self._policies.ask(room, session, author, delta)
 
     async def missing(self, id: str) -> tuple[DocumentRecord, Delta] | None:
         """A document that is not in the store, if a plugin has it from elsewhere."""
@@ -182,18 +153,6 @@ class Observer:
             document = self._house.document_of(room)
             for stored, delta in zip(operations, deltas, strict=True):
                 self._wiring.tell("operation_committed", document, Operation(stored, delta))
-
-
-def _refusal(plugin: str, veto: Veto) -> CollabError:
-    """A veto as its author is told. Raises TypeError, ValueError: it can't be."""
-    sentence, wait = text_of(veto.sentence, SENTENCE_LENGTH), veto.retry_after
-    if wait is None:
-        return CollabError(errors.VETOED, sentence, plugin=plugin)
-    if not 0 <= wait < math.inf:
-        raise ValueError(f"a veto's retry_after is a number of seconds, not {wait!r:.50}")
-    return CollabError(
-        errors.SLOW_DOWN, sentence, plugin=plugin, retry_after=max(float(wait), SOONEST)
-    )
 
 
 def _answer(session: Session, error: messages.Error) -> None:

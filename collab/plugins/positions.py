@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from collab.ot import Delta
+from collab.rooms.ordering import Ordering
 
 CATCH_UP = 512
 """Committed operations that are remembered at least; twice as many at most."""
@@ -62,10 +63,7 @@ class Track:
         An insert exactly at a position leaves it where it is, unless its ``owner`` (a client's
         id) made it: who types pushes their own caret before them.
         """
-        for client, delta in self._since(since):
-            stays = client != owner
-            indices = tuple([delta.transform_position(index, stays) for index in indices])
-        return indices
+        return _moved(indices, self._since(since), owner)
 
     def since(self, revision: int) -> list[Delta]:
         """What was committed after ``revision``. Raises `OutOfReach`."""
@@ -75,6 +73,15 @@ class Track:
         if not self.oldest <= revision <= self.revision:
             raise OutOfReach(revision, self.oldest, self.revision)
         return self._steps[len(self._steps) - (self.revision - revision) :]
+
+
+def _moved(
+    indices: tuple[int, ...], steps: Sequence[tuple[str, Delta]], owner: str | None
+) -> tuple[int, ...]:
+    for client, delta in steps:
+        stays = client != owner
+        indices = tuple([delta.transform_position(index, stays) for index in indices])
+    return indices
 
 
 class Positions:
@@ -90,6 +97,8 @@ class Positions:
         self._length = length
         self._revision = track.revision
         self._held: dict[Hashable, tuple[tuple[int, ...], str | None]] = {}
+        self._ahead: dict[Hashable, tuple[int, tuple[int, ...]]] = {}
+        """By key, positions at an ordered revision that may not be committed."""
         track.follow(self._catch_up)
 
     def leave(self) -> None:
@@ -125,6 +134,7 @@ class Positions:
                 f"Position {max(indices)} is out of range in a document of {length}."
             )
         self._held[key] = (indices, owner)
+        self._ahead.pop(key, None)
         return indices
 
     def get(self, key: Hashable) -> tuple[int, ...] | None:
@@ -135,7 +145,23 @@ class Positions:
 
     def discard(self, key: Hashable) -> bool:
         """Forget a key's positions; False when there were none."""
+        self._ahead.pop(key, None)
         return self._held.pop(key, None) is not None
+
+    def ahead(self, key: Hashable, ordering: Ordering | None) -> tuple[int, ...] | None:
+        """Where a key's positions are at the newest ordered revision (None: the committed one).
+
+        Each operation is looked at once, however often this is asked.
+        """
+        indices = self.get(key)
+        if ordering is None or indices is None or ordering.revision == self._revision:
+            return indices
+        revision, moved = self._ahead.get(key, (self._revision, indices))
+        if revision < self._revision:
+            revision, moved = self._revision, indices
+        moved = _moved(moved, ordering.since(revision), self._held[key][1])
+        self._ahead[key] = (ordering.revision, moved)
+        return moved
 
     def items(self) -> Iterator[tuple[Hashable, tuple[int, ...]]]:
         """All keys and where their positions are now."""

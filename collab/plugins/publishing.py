@@ -62,9 +62,14 @@ class Hearing(Implementation):
     __slots__ = ()
 
     def __init__(
-        self, hook: Hook, guard: Guard, function: Callable[..., Any], arguments: tuple[str, ...]
+        self,
+        hook: Hook,
+        guard: Guard,
+        function: Callable[..., Any],
+        arguments: tuple[str, ...],
+        fail_closed: bool = False,
     ) -> None:
-        super().__init__(hook, guard, function, arguments)
+        super().__init__(hook, guard, function, arguments, fail_closed)
         begin = self.begin
         index = hook.arguments.index("data")
 

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from collab.ot import Delta
 from collab.plugins.archive import Archive
 from collab.plugins.document import Document
 from collab.plugins.positions import Track
 from collab.plugins.state import State
+from collab.rooms.ordering import Ordering
 from collab.storage.port import Conflict
 
 STALE = 1000
@@ -86,6 +88,8 @@ class Ranges:
         self._held: dict[str, Held] | None = None
         """At `_revision`; None until they are loaded."""
         self._revision = 0
+        self._ahead: tuple[int, dict[str, Held]] | None = None
+        """At an ordered revision that may not be committed."""
         self._loading = asyncio.Lock()
         track.follow(self._catch_up)
 
@@ -118,6 +122,7 @@ class Ranges:
             )
         self._catch_up()
         held[key] = fresh
+        self._ahead = None
         await self._store(key, fresh)
         return Range(fresh.start, fresh.end, data)
 
@@ -128,6 +133,7 @@ class Ranges:
             return False
         self._catch_up()
         held.data = data
+        self._ahead = None
         await self._store(key, held)
         return True
 
@@ -135,6 +141,7 @@ class Ranges:
         """Forget a range; False when there was none."""
         if (await self._loaded()).pop(key, None) is None:
             return False
+        self._ahead = None
         await self._state.delete(key, document=self._document)
         return True
 
@@ -148,8 +155,24 @@ class Ranges:
 
     async def all(self) -> dict[str, Range]:
         """Every range by its key, as of `revision`."""
+        return await self.at(None)
+
+    async def at(self, ordering: Ordering | None) -> dict[str, Range]:
+        """Every range by its key at the newest ordered revision (None: the committed one).
+
+        Each operation is looked at once, however often this is asked.
+        """
         held = await self._loaded()
         self._catch_up()
+        if ordering is not None and ordering.revision != self._revision:
+            revision, ahead = self._ahead or (0, {})
+            if self._ahead is None or revision < self._revision:
+                revision, ahead = self._revision, {key: _copy(one) for key, one in held.items()}
+            for _, delta in ordering.since(revision):
+                for one in ahead.values():
+                    move(one, delta)
+            self._ahead = ordering.revision, ahead
+            held = ahead
         return {key: Range(one.start, one.end, one.data) for key, one in held.items()}
 
     @property
@@ -215,6 +238,12 @@ class Ranges:
             for one in self._held.values():
                 move(one, delta)
         self._revision = self._track.revision
+
+
+def _copy(held: Held) -> Held:
+    """One that moves by itself; what the plugin keeps with it is the same."""
+    cuts = [replace(cut) for cut in held.cuts]
+    return replace(held, cuts=cuts)
 
 
 def moved(start: int, end: int, deltas: Iterable[Delta]) -> tuple[int, int]:

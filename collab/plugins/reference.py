@@ -40,9 +40,9 @@ and logged with the plugin and the hook. A call that takes more than {SOFT:g} s 
 reaches the hook's budget is cancelled. After {FAILURES} failures within {WINDOW:g} s the plugin is
 left alone for {PAUSE:g} s, in which its hooks are not called; then one call is tried, and when that
 fails, another one after twice as long (at most {PAUSE * LONGEST / 60:g} minutes). (What
-`message_received`, a route or a format raises, and a message that takes too long, do not count
-towards that, for any visitor can provoke it.) The same happens at once to a plugin that keeps the
-event loop from everybody for {BLOCKED:g} s.
+`message_received`, a route, a format or a `before_operation` marked `fail_closed` raises, and a
+message that takes too long, do not count towards that, for any visitor can provoke it.) The same
+happens at once to a plugin that keeps the event loop from everybody for {BLOCKED:g} s.
 
 **Too much.** Visitors can't overwhelm a plugin: of what one person sent, {WAITING} messages or
 {SIZE // 1024} KiB wait for it, and then their sockets are read later. A plugin that lags {LIMIT:,}

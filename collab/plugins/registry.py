@@ -14,7 +14,7 @@ from collab.plugins.caller import Implementation
 from collab.plugins.discovery import Unusable
 from collab.plugins.guard import HARMLESS, Guard, describe
 from collab.plugins.publishing import Hearing
-from collab.plugins.specs import HOOKS, PROJECT, Hooks
+from collab.plugins.specs import FAIL_CLOSED, HOOKS, PROJECT, Hooks
 
 
 class Registry:
@@ -58,7 +58,11 @@ class Registry:
         kind = Hearing if hook == "published" else Implementation
         return tuple(
             kind(
-                HOOKS[hook], self._guards[one.plugin_name], one.function, tuple(one.argnames)
+                HOOKS[hook],
+                self._guards[one.plugin_name],
+                one.function,
+                tuple(one.argnames),
+                _fails_closed(one.function),
             )
             for one in ordered
             if self._wants(one.plugin_name, cast(Plugin, one.plugin), hook)
@@ -79,6 +83,11 @@ class Registry:
             for one in self.implementations(hook)
             if one.guard.plugin == name
         }
+
+    def fail_closed(self, name: str) -> frozenset[str]:
+        """The hooks of a plugin that refuse what they are asked about when it can't answer."""
+        implemented = self.implemented_by(name).items()
+        return frozenset(hook for hook, one in implemented if one.fail_closed)
 
     def hooks(self, name: str) -> list[str]:
         """The hooks a plugin implements, in the order of the reference."""
@@ -111,6 +120,8 @@ def check_marks(plugin: Plugin) -> None:
             raise Unusable(f"there is no hook {mark['specname'] or name}{hint}")
         if mark["wrapper"] or mark["hookwrapper"]:
             raise Unusable(f"{name} is marked as a wrapper; hooks can't be wrapped here")
+        if _fails_closed(method) and not hook.vetoes:
+            raise Unusable(f"{name} can't be marked fail_closed: only before_operation can")
         if hook.kind == "collected" and inspect.iscoroutinefunction(method):
             raise Unusable(f"{name} has to be a plain def, not an async def")
         if inspect.isasyncgenfunction(method) or (
@@ -118,6 +129,11 @@ def check_marks(plugin: Plugin) -> None:
         ):
             raise Unusable(f"{name} has a yield in it: nobody would run what is in there")
         _check_signature(name, method, hook.arguments, hook.signature)
+
+
+def _fails_closed(function: Any) -> bool:
+    """Whether it is marked ``@hookimpl(fail_closed=True)``."""
+    return bool(inspect.getattr_static(getattr(function, "__func__", function), FAIL_CLOSED, False))
 
 
 def _check_signature(name: str, method: Any, arguments: tuple[str, ...], expected: str) -> None:

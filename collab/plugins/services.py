@@ -13,6 +13,7 @@ from collab.plugins.document import Document
 from collab.plugins.earlier import EarlierRanges
 from collab.plugins.flow import Flow
 from collab.plugins.guard import Guard, Health
+from collab.plugins.ordered_ranges import OrderedPositions, OrderedRanges
 from collab.plugins.positions import Positions, Track
 from collab.plugins.publishing import Publishing
 from collab.plugins.queue import Queue
@@ -74,9 +75,12 @@ class Services:
 
     def ranges(self, document: Document) -> Ranges:
         """The plugin's ranges in an open document, or a view on them as of the revision that a
-        document is frozen at. Raises `NotOpen`."""
+        document is shown at. Raises `NotOpen`."""
         if document.frozen:
             return EarlierRanges(document, self.kept, self.archive)
+        ordered = document.ordered
+        if ordered is not None:
+            return OrderedRanges(self.ranges(ordered.lasting), ordered)
         ranges = self.ranged.get(document.id)
         if ranges is None:
             flushing = self.flushing.get(document.id)
@@ -85,7 +89,11 @@ class Services:
         return ranges
 
     def positions(self, document: Document) -> Positions:
-        """The plugin's positions in an open document. Raises `NotOpen`."""
+        """The plugin's positions in an open document, or a view on them as of the revision that
+        a document is shown at. Raises `NotOpen`."""
+        ordered = document.ordered
+        if ordered is not None:
+            return OrderedPositions(self.positions(ordered.lasting), ordered)
         positions = self.followed.get(document.id)
         if positions is None:
             positions = Positions(self.track(document), lambda: document.length)

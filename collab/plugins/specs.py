@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import pluggy
 
@@ -31,10 +31,35 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 PROJECT = "collab"
 
-hookimpl = pluggy.HookimplMarker(PROJECT)
-"""Marks a method of a plugin as the implementation of the hook of that name."""
-
+_mark_implementation = pluggy.HookimplMarker(PROJECT)
 _hookspec = pluggy.HookspecMarker(PROJECT)
+
+FAIL_CLOSED = PROJECT + "_fail_closed"
+"""The attribute of an implementation that is marked ``@hookimpl(fail_closed=True)``."""
+
+
+@overload
+def hookimpl(function: _Function, /) -> _Function: ...
+@overload
+def hookimpl(
+    function: None = None, /, *, fail_closed: bool = False, **options: Any
+) -> Callable[[_Function], _Function]: ...
+def hookimpl(
+    function: _Function | None = None, /, *, fail_closed: bool = False, **options: Any
+) -> _Function | Callable[[_Function], _Function]:
+    """Mark a method of a plugin as the implementation of the hook of that name.
+
+    With ``fail_closed`` an edit is refused when ``before_operation`` fails or can't be asked.
+    ``options`` are pluggy's: ``tryfirst``, ``trylast``.
+    """
+
+    def mark(function: _Function) -> _Function:
+        setattr(function, FAIL_CLOSED, fail_closed)
+        marked: _Function = _mark_implementation(**options)(function)
+        return marked
+
+    return mark if function is None else mark(function)
+
 
 Kind = Literal["told", "asked", "awaited", "collected"]
 """``told``: queued, nobody waits. ``asked``: somebody waits for the answer. ``awaited``: start or
@@ -74,6 +99,11 @@ class Hook:
     """Whether what fails refuses: then a plugin that is left alone is asked all the same."""
     provoked: bool = False
     """Whether any visitor can make it raise: then that does not open the circuit breaker."""
+
+    @property
+    def vetoes(self) -> bool:
+        """Whether an implementation may raise `Veto`, and may be marked ``fail_closed``."""
+        return self.name.startswith("before_")
 
 
 def _hook(
@@ -345,19 +375,31 @@ class Hooks:
     ) -> Delta | None:
         """An edit is about to be taken. Implement it only if you must: its author waits.
 
-        - When: before the edit has its place. ``delta`` is written for the newest revision,
-          which may be ahead of the committed ``document.text`` by what is still being saved.
-          ``author`` is the id of the user whose edit it will be, as the server vouches for
-          it: ``token:NAME`` for a script, also over HTTP; for an edit that a plugin makes,
-          whom that plugin names. ``session`` is None for edits made on the server (HTTP,
-          plugins). Do not wait for an edit of the same document in here: it would wait for
-          you.
+        - When: before the edit has its place; for every edit of a document that exists,
+          whether it comes from a session, over HTTP or from a plugin (a restored revision,
+          too). Not for the content that a document is made with: created, imported, brought
+          back from a backup, found elsewhere. What ``document`` shows (text, delta, length,
+          ``revision``, and the plugin's positions and ranges in it, to read) is exactly what
+          ``delta`` applies to. That may be ahead of what is committed by what is still being
+          saved; nothing is ordered before you have answered. ``document`` shows it until then,
+          and afterwards what is committed. ``author`` is the id of the user whose edit it will
+          be, as the server vouches for it: ``token:NAME`` for a script, also over HTTP; for an
+          edit that a plugin makes, whom that plugin names. ``session`` is None for edits made
+          on the server (HTTP, plugins). Do not wait for an edit of the same document in here:
+          it would wait for you.
         - Returns: None to let the edit pass, or the Delta to take in its place; the next
-          plugin is asked about that one. Raises ``Veto(sentence)`` to refuse it, or
-          ``Veto(sentence, retry_after=seconds)`` to take it later.
+          plugin is asked about that one, on the same content. Raises ``Veto(sentence)`` to
+          refuse it, or ``Veto(sentence, retry_after=seconds)`` to take it later.
         - Failure: logged and counted, and the edit passes as if the plugin had not been
-          there: documents stay editable. A call that had to be cut off opens the plugin's
-          circuit breaker at once.
+          there: documents stay editable. So it is with a Delta that can't be applied. A call
+          that had to be cut off opens the plugin's circuit breaker at once. With
+          ``@hookimpl(fail_closed=True)`` no edit passes unseen: while the plugin fails, is
+          left alone or is being loaded again, edits are refused with ``policy_unavailable``,
+          their authors' clients keep them and send them again, and scripts get 503 with
+          ``Retry-After``. It is asked also while the plugin is left alone, save after a call
+          that had to be cut off; what it raises does not switch the plugin off, for anybody
+          could provoke it; what other plugins made of the edit after its answer, it is asked
+          about as well. Only switching it off lets edits pass without it.
         """
 
     @_hook("told")

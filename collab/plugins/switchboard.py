@@ -82,7 +82,7 @@ class Switchboard:
                 return
             fresh.generation = before.generation + 1
             await self._manager.loader.migrate(fresh)
-            hooks = self._manager.loader.registry.hooks(name)
+            hooks = self._manager.loader.registry.fail_closed(name)
             with self._manager.gate.exchanging(name, hooks):
                 await self._take_out(before)
                 await self._take_in(fresh, "loaded anew")

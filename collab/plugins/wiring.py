@@ -25,6 +25,8 @@ class Wiring:
         """By plugin, who takes the messages of its browser half."""
         self.vetting: tuple[Implementation, ...] = ()
         """Who is asked about operations before they are taken."""
+        self.vetting_strictly = False
+        """Whether one of them refuses when it fails: then it is asked whatever its state."""
         self.observing = False
         """Whether anybody is told of committed operations."""
 
@@ -41,6 +43,7 @@ class Wiring:
             for queue, one in self.listeners["message_received"]
         }
         self.vetting = tuple(self.asked("before_operation"))
+        self.vetting_strictly = any(one.fail_closed for one in self.vetting)
         self.observing = self.implements("operation_committed")
 
     def asked(self, hook: str) -> list[Implementation]:

@@ -62,6 +62,11 @@ HISTORY_CHANGED = _code(
     status=409, close=4409,
 )
 VETOED = _code("vetoed", "A plugin refused that edit.", status=403)
+POLICY_UNAVAILABLE = _code(
+    "policy_unavailable",
+    "A plugin has to check edits and can't just now: keep the edit, and send it again.",
+    status=503, retry=True,
+)
 
 # Bounds.
 MESSAGE_TOO_LARGE = _code("message_too_large", "That message is too large.", status=413, close=1009)

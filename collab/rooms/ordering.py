@@ -64,9 +64,21 @@ class Ordering:
         return self._authority.revision
 
     @property
+    def content(self) -> Content:
+        """The live content, at `revision`: read it only, and before the next edit is ordered."""
+        return self._authority.content
+
+    @property
     def length(self) -> int:
         """Of the live content, in UTF-16 code units."""
         return self._authority.content.length
+
+    def since(self, revision: int) -> list[tuple[str, Delta]]:
+        """The operations after ``revision`` with their clients' ids.
+
+        All that are not committed are here. Raises ForgottenRevision for what is further back.
+        """
+        return self._authority.history(revision)
 
     # Who has sent what.
 
@@ -143,10 +155,13 @@ class Ordering:
             raise CollabError(errors.BAD_OPERATION, str(error)) from error
 
     def check(self, delta: Delta) -> None:
-        """Raise InvalidOperation or `CollabError` if the newest content can't take ``delta``."""
-        self._kind.validate(delta)
+        """Raise `CollabError` if the newest content can't take ``delta``; change nothing."""
         self._check_size(delta)
-        self._authority.content.copy().apply(delta)
+        try:
+            self._kind.validate(delta)
+            self._authority.content.check(delta)
+        except InvalidOperation as error:
+            raise CollabError(errors.BAD_OPERATION, str(error)) from error
 
     def order(self, base: int, client: str, sequence: int, author: str, delta: Delta) -> int:
         """Give an operation its revision: after this it is ordered, not yet saved.

@@ -72,7 +72,8 @@ class RoomObserver(Protocol):
         """An operation about to be ordered; returns what to take instead.
 
         ``author`` is the id of the user whose edit it will be; ``session`` is None when it was
-        made on the server. ``delta`` applies to the newest ordered revision. Raises
+        made on the server. ``delta`` applies to ``room.ordering``, which stays as it is until
+        this returns. What is returned has to fit it, too (`Ordering.check`). Raises
         `CollabError` to refuse it.
         """
 

@@ -173,6 +173,11 @@ class Room:
         """The content at the committed `revision`. Do not change it; ``copy`` it to keep it."""
         return self._committed.content
 
+    @property
+    def ordering(self) -> Ordering:
+        """What is ordered, saved or not: only who vets an edit is shown its content."""
+        return self._ordering
+
     def recent(self, since: int) -> list[StoredOperation] | None:
         """Committed operations after ``since``, or None when memory does not reach that far.
 

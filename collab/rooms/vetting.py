@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from collab.ot import Delta, InvalidOperation
+from collab.ot import Delta
 from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
@@ -78,19 +78,16 @@ class Vetting:
         revision: int | None,
         delta: Delta,
     ) -> tuple[int, Delta]:
-        """What is to be taken in the place of ``delta``, and the revision it applies to."""
+        """What is to be taken in the place of ``delta``, and the revision it applies to.
+
+        Nothing is ordered while the observer is asked, since everything that comes meanwhile
+        waits for its turn: what it is shown is what the edit is applied to.
+        """
         newest = self._ordering.revision
         if revision is not None and revision != newest:
             delta = self._ordering.transform(revision, client, delta)
+        # An edit that does not fit is its author's fault, and no observer's business.
+        self._ordering.check(delta)
         vetted = await self._observer.before(self._room, session, author.id, delta)
         self._room.check_alive()
-        if vetted is not delta:
-            try:
-                self._ordering.check(vetted)
-            except (InvalidOperation, CollabError) as error:
-                # Not the author's fault: what they wrote is taken as it was.
-                log.error(
-                    "document %s: what a plugin made of an edit: %s", self._room.id, error
-                )
-                return newest, delta
         return newest, vetted

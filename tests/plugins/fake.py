@@ -18,7 +18,8 @@ from collab.protocol import messages
 from collab.protocol.errors import ErrorCode
 from collab.protocol.frames import Frame
 from collab.protocol.messages import User
-from collab.protocol.settings import Settings
+from collab.protocol.settings import Limits, Settings
+from collab.rooms.ordering import Ordering
 from collab.rooms.port import Session
 from collab.storage.port import DocumentRecord, Kept, StoredOperation
 
@@ -69,6 +70,7 @@ class FakeRoom:
         self.revision = 0
         self.content: Content = self.type.content(Delta().insert(text))
         self.sessions: dict[str, Session] = {}
+        self.limits = Limits()
         self.manager = manager
         manager.observer.opened(self)
 
@@ -121,6 +123,11 @@ class FakeRoom:
     ) -> int:
         self.commit(delta, client="server", author=author.id)
         return self.revision
+
+    @property
+    def ordering(self) -> Ordering:
+        """All that is ordered is committed."""
+        return Ordering(self.type, self.content, self.revision, b"", (), self.limits)
 
     def broadcast(self, frame: Frame, except_: Session | None = None) -> None:
         for session in list(self.sessions.values()):

@@ -53,10 +53,12 @@ def load(folder: Path, **settings: Any) -> PluginManager:
 async def test_the_word_count_counts(folder: Path) -> None:
     manager = load(folder)
     assert sorted(manager.plugins) == [
-        "bookmark", "hello", "highlights", "reactions", "shortlines", "tour", "wordcount",
+        "bookmark", "hello", "highlights", "lockedpart", "reactions", "shortlines", "tour",
+        "wordcount",
     ]
     halves = [half.name for half in manager.browser_halves()]
     assert halves == ["hello", "highlights", "wordcount"]
+    await manager.start(store=MemoryStore())
     room = FakeRoom(manager, "one two")
     session = room.join("1")
     await manager.told()
@@ -70,10 +72,12 @@ async def test_the_word_count_counts(folder: Path) -> None:
 
 async def test_long_lines_are_refused(folder: Path) -> None:
     manager = load(folder, plugins={"shortlines": {"longest": 5}})
+    await manager.start(store=MemoryStore())
     room = FakeRoom(manager)
     await room.submit(None, Delta().insert("12345\n12345"))
     with pytest.raises(CollabError, match="A line may have 5 characters"):
         await room.submit(None, Delta().insert("123456"))
+    await manager.stop()
 
 
 async def test_the_bookmark_moves_and_is_counted(folder: Path) -> None:
