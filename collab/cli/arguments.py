@@ -44,6 +44,17 @@ def make_parser() -> ArgumentParser:
     _settings(migrate, STORAGE | PLUGINS)
     _documents(commands)
     _transfer(commands)
+    check = _add(
+        commands, "check", "verify the history of documents, and name what was changed in it"
+    )
+    check.add_argument(
+        "names",
+        nargs="*",
+        metavar="DOCUMENT|FILE.collab",
+        help="ids of documents and backups (- is one on standard input); by default every document",
+    )
+    check.add_argument("--json", action="store_true", help="one JSON object on each line")
+    _settings(check, STORAGE | PLUGINS, tokens=False)
     _plugins(commands)
     shown = _add(commands, "settings", "show the settings in force and where they come from")
     shown.add_argument(

@@ -77,6 +77,12 @@ def _migrate(arguments: Namespace) -> int:
     return Exit.DONE
 
 
+def _check(arguments: Namespace) -> int:
+    from collab.cli.check import check_all
+
+    return check_all(_load(arguments).settings, arguments)
+
+
 def _settings(arguments: Namespace) -> int:
     if arguments.reference:
         from collab.cli.reference import reference
@@ -123,6 +129,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "documents delete": _with_library(documents.delete),
     "import": _with_library(transfer.import_files),
     "export": _with_library(transfer.export),
+    "check": _check,
     "plugins list": plugins.show_list,
     "plugins show": plugins.show,
     "plugins on": plugins.switch,

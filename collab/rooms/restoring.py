@@ -47,7 +47,7 @@ async def restore(
     """
     names = names or new_names()
     try:
-        backup, snapshots = await asyncio.to_thread(_checked, data, limit)
+        backup, snapshots = await asyncio.to_thread(checked, data, limit)
         found = backup.belongings.document
         record = replace(found, title=clean_title(title or found.title), epoch=names.epoch)
         tables = [one for one in backup.belongings.tables if one.plugin not in without]
@@ -71,7 +71,7 @@ async def restore(
         raise CollabError(errors.UNCONVERTIBLE, str(error)) from error
 
 
-def _checked(data: bytes, limit: int) -> tuple[Backup, list[Snapshot]]:
+def checked(data: bytes, limit: int) -> tuple[Backup, list[Snapshot]]:
     """What the file holds, its deltas in the form in which they are kept, and further snapshots.
 
     Raises `BadBackup`, and `CollabError` for a type that is not known here or too large a content.
@@ -98,7 +98,7 @@ def _replayed(backup: Backup, kind: DocumentType, limit: int) -> tuple[Backup, l
     try:
         content = kind.content(delta)
     except InvalidOperation as error:
-        raise bad_line(line, _plain(error)) from error
+        raise bad_line(line, _plain(error), first.revision) from error
     _check_size(content, limit, line)
     tidy = _encoded(delta)
     begins = first
@@ -114,7 +114,7 @@ def _replayed(backup: Backup, kind: DocumentType, limit: int) -> tuple[Backup, l
         try:
             content.apply(delta)
         except InvalidOperation as error:
-            raise bad_line(number, _plain(error)) from error
+            raise bad_line(number, _plain(error), stored.revision) from error
         _check_size(content, limit, number)
         tidy = _encoded(delta)
         if tidy != stored.delta:

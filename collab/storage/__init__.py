@@ -3,6 +3,7 @@
 ``port``      what the rooms ask of a store, and its errors
 ``memory``    the twin in memory
 ``log``       the store in a database; ``database`` runs its transactions, ``sqlite`` on SQLite
+``chain``     the hashes that prove a history
 ``tables``    the tables; ``migrate`` makes them
 ``whole``     everything that is kept of a document, out and in; ``rows`` of plugins' tables
 ``backup``    the file that holds it
@@ -15,11 +16,12 @@ from collab.protocol.settings import Settings
 from collab.storage.log import DatabaseStore
 from collab.storage.memory import MemoryStore
 from collab.storage.migrate import migrate as _migrate
-from collab.storage.place import prepare_place
+from collab.storage.migrate import require_current
+from collab.storage.place import existing_place, prepare_place
 from collab.storage.port import Store
-from collab.storage.sqlite import SqliteDatabase
+from collab.storage.sqlite import SqliteDatabase, reading_engine
 
-__all__ = ["DatabaseStore", "MemoryStore", "Store", "open_store"]
+__all__ = ["DatabaseStore", "MemoryStore", "Store", "open_store", "open_store_for_reading"]
 
 
 async def open_store(settings: Settings) -> Store:
@@ -33,3 +35,17 @@ async def open_store(settings: Settings) -> Store:
     )
     await store.recover()
     return store
+
+
+async def open_store_for_reading(settings: Settings) -> Store:
+    """The store of ``settings`` as it is, also while a server uses it: nothing can be written.
+
+    Raises `collab.storage.port.DatabaseUnusable`, also when it is of another version.
+    """
+    path = existing_place(settings)
+    engine = reading_engine(path)
+    try:
+        await require_current(engine)
+    finally:
+        await engine.dispose()
+    return DatabaseStore(await SqliteDatabase.open_reading(path))

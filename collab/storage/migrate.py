@@ -74,6 +74,24 @@ async def upgrade(engine: AsyncEngine) -> Sequence[str]:
     return taken
 
 
+async def require_current(engine: AsyncEngine) -> None:
+    """Raise `DatabaseUnusable` unless every step of ours was taken; ``engine`` only reads."""
+    steps = Steps(migrations_folder() / "versions", VERSION_TABLE, _check)
+    async with one_at_a_time(), engine.connect() as connection:
+        await connection.run_sync(_require_current, steps)
+
+
+def _require_current(connection: Connection, steps: Steps) -> None:
+    known = ScriptDirectory.from_config(_config(steps))
+    current = _current(connection, steps)
+    steps.check(connection, current, known)
+    if current != known.get_current_head():
+        raise DatabaseUnusable(
+            f"The database {connection.engine.url.database} is of an earlier version of Collab:"
+            " bring it to this one first, with collab migrate."
+        )
+
+
 @asynccontextmanager
 async def one_at_a_time() -> AsyncIterator[None]:
     """Wait until nobody else in this process migrates: Alembic keeps what it is at in its modules,
@@ -115,11 +133,7 @@ def take_steps(connection: Connection, steps: Steps) -> list[str]:
 
 def _take_step(connection: Connection, steps: Steps) -> str | None:
     """Take the next step; its name, or None when there is none."""
-    config = Config()
-    config.set_main_option("script_location", _escaped(migrations_folder()))
-    config.set_main_option("version_locations", _escaped(steps.folder))
-    # A folder's name may hold whatever else separates them.
-    config.set_main_option("path_separator", "newline")
+    config = _config(steps)
     config.attributes["connection"] = connection
     config.attributes["version_table"] = steps.version_table
     known = ScriptDirectory.from_config(config)
@@ -129,6 +143,15 @@ def _take_step(connection: Connection, steps: Steps) -> str | None:
         return None
     command.upgrade(config, "+1")
     return _current(connection, steps)
+
+
+def _config(steps: Steps) -> Config:
+    config = Config()
+    config.set_main_option("script_location", _escaped(migrations_folder()))
+    config.set_main_option("version_locations", _escaped(steps.folder))
+    # A folder's name may hold whatever else separates them.
+    config.set_main_option("path_separator", "newline")
+    return config
 
 
 def _current(connection: Connection, steps: Steps) -> str | None:

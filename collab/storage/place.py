@@ -36,6 +36,17 @@ def prepare_place(settings: Settings) -> Path:
     return path.absolute()
 
 
+def existing_place(settings: Settings) -> Path:
+    """The SQLite file of ``settings``, which is there. Raises `DatabaseUnusable`."""
+    if settings.database is not None:
+        path = _named_file(settings.database)
+    else:
+        path = settings.data_dir / DATABASE_FILE
+    if not path.is_file():
+        raise DatabaseUnusable(f"There is no database {path}.")
+    return path.absolute()
+
+
 def _named_file(database: str) -> Path:
     example = "write sqlite:///folder/file.sqlite3, or sqlite:////folder/file.sqlite3 from the root"
     try:

@@ -20,6 +20,7 @@ from collab.storage.port import (
     Author,
     Belongings,
     Conflict,
+    Damaged,
     DocumentRecord,
     Kept,
     Sent,
@@ -51,6 +52,9 @@ _oldest = (
     .scalar_subquery()
 )
 _SNAPSHOT = statements.SNAPSHOTS.where(snapshots.c.revision == _oldest)
+_FIRST = select(func.min(operations.c.revision)).where(
+    operations.c.document == bindparam("document")
+)
 _CLIENTS = (
     select(clients.c.client, clients.c.sequence, clients.c.revision)
     .where(clients.c.document == bindparam("document"))
@@ -75,15 +79,23 @@ async def read_belongings(database: Database, tables: Tables, id: str) -> Belong
     of = {"document": id}
     own = [(plugin, one) for plugin, some in (await tables.of_documents()).items() for one in some]
     asked = [
-        statements.ONE, _SNAPSHOT, _CLIENTS, _AUTHORS, _STATE, *(rows.query(one) for _, one in own)
+        statements.ONE,
+        _SNAPSHOT,
+        _FIRST,
+        _CLIENTS,
+        _AUTHORS,
+        _STATE,
+        *(rows.query(one) for _, one in own),
     ]
-    record, oldest, sent, noted, state, *theirs = await database.read(
+    record, oldest, begun, sent, noted, state, *theirs = await database.read(
         [Query(one, of) for one in asked], settled=True
     )
     if not record:
         return None
     if not oldest:
-        raise StorageError(f"Document {id} is damaged: it has no snapshot.")
+        raise Damaged(id, 0, "it is missing, and so are all snapshots")
+    if begun[0][0] is not None and begun[0][0] <= oldest[0][0]:
+        raise Damaged(id, max(begun[0][0] - 1, 0), "what the log begins with is missing")
     return Belongings(
         DocumentRecord(*record[0]),
         await unpack(id, oldest[0]),

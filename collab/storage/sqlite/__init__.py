@@ -11,6 +11,6 @@
 """
 
 from collab.storage.sqlite.database import SqliteDatabase
-from collab.storage.sqlite.engines import migration_engine
+from collab.storage.sqlite.engines import migration_engine, reading_engine
 
-__all__ = ["SqliteDatabase", "migration_engine"]
+__all__ = ["SqliteDatabase", "migration_engine", "reading_engine"]

@@ -98,15 +98,16 @@ class SqliteDatabase(Database):
         writer: Held,
         reader: Held,
         another: Callable[[], Awaitable[Held]],
+        presence: Presence | None,
     ) -> None:
-        """``another`` makes a further connection that reads."""
+        """``another`` makes a further connection that reads; ``presence`` is that of a server."""
         super().__init__(writer.engine, reader.engine)
         self.runs = self._plugins = SqliteRuns(path, writer.thread, another)
         self._path = path
         self._file = file
         self._writing = writer
         self._reading = reader
-        self._presence = Presence(path)
+        self._presence = presence
         self._appending = _compiled(_append_statement())
         self._abandoned = 0
         self._settled = 0
@@ -137,14 +138,32 @@ class SqliteDatabase(Database):
         except BaseException:
             await writer.close()
             raise
-        return cls(path, file, writer, reader, read)
+        return cls(path, file, writer, reader, read, Presence(path))
+
+    @classmethod
+    async def open_reading(cls, path: Path) -> SqliteDatabase:
+        """Connect to a migrated database only to read it, also while a server uses it.
+
+        Raises `DatabaseUnusable` with a sentence.
+        """
+        file = DatabaseFile(path)
+        connect = partial(open_connection, path, "reader", "full")
+        read = partial(hold, path, connect, file, "reader")
+        other = await read()
+        try:
+            reader = await read()
+        except BaseException:
+            await other.close()
+            raise
+        return cls(path, file, other, reader, read, None)
 
     async def close(self) -> None:
         # The writer goes last: who closes last writes the log back, and a reader can't.
         await self._plugins.close()
         await self._reading.close()
         await self._writing.close()
-        self._presence.close()
+        if self._presence is not None:
+            self._presence.close()
 
     async def commit(self, steps: Sequence[Step]) -> list[int]:
         compiled = [

@@ -51,6 +51,13 @@ async def hold(
     return Held(engine, connection, cast(ConnectionThread, raw.driver_connection))
 
 
+def reading_engine(path: Path) -> AsyncEngine:
+    """An engine for a look at a database, also while a server uses it."""
+    return _engine(
+        path, partial(open_connection, path, "reader", "full"), role="reader", poolclass=NullPool
+    )
+
+
 def migration_engine(
     path: Path, durability: Durability = "full", connect: Connect = sqlite3.connect
 ) -> AsyncEngine:
