@@ -14,7 +14,6 @@ from collab.plugins import BUNDLED as FOLDER
 from collab.plugins.state import State
 from collab.protocol.settings import Settings
 from collab.storage.memory import MemoryStore
-from collab.storage.port import DocumentRecord, Snapshot
 from collab.testing.server import Server, serve
 from collab.web.keys import PLUGINS, STORE
 from tests.plugins.fake import FakeRoom, make_manager
@@ -147,9 +146,7 @@ async def test_an_answer_that_is_older_than_a_change_is_not_remembered() -> None
     store = Slow()
     room = FakeRoom(make_manager(None, plugins_on=("members",)))
     document = room.manager.house.document_of(room)
-    await store.create(
-        DocumentRecord(document.id, "", "text", "epoch", 0, 0.0, 0.0), Snapshot(0, b"[]")
-    )
+    await store.create(document.record, b"[]")
     rights = Rights(State("members", store))
     store.answers.clear()
     asking = asyncio.create_task(rights.of(document))
