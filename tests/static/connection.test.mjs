@@ -4,7 +4,7 @@ import { Connection } from "../../collab/static/engine/connection.js";
 import { Clock } from "./world.mjs";
 
 /** A connection whose sockets the test plays the server of. */
-function setUp({ random = () => 1 } = {}) {
+function setUp({ random = () => 1, found = { refused: null, blocked: false } } = {}) {
   const clock = new Clock();
   const sockets = [];
   const received = [];
@@ -30,7 +30,7 @@ function setUp({ random = () => 1 } = {}) {
     clearTimeout: clock.clearTimeout,
     now: () => clock.now,
     random,
-    whyRefused: async () => null,
+    inquire: async () => found,
     onWake: (fn) => {
       wake = fn;
       return () => {};

@@ -125,6 +125,7 @@ export class Room extends Ordering {
   limits = { operation_size: 1000, message_size: 10_000 };
   permissions = ["read", "write"];
   up = true; // whether anybody can connect
+  blocked = false; // no WebSocket gets through to it, but HTTP does
   reason = null; // what the document's own address says when nobody can
   deaf = false; // takes nothing in, answers nothing
   oldest = 0; // revisions before this one can't be resumed from
@@ -135,7 +136,7 @@ export class Room extends Ordering {
   #clients = 0;
 
   accept(socket) {
-    if (!this.up) return socket.cut();
+    if (!this.up || this.blocked) return socket.cut();
     this.sockets.add(socket);
     socket.accepted();
   }
@@ -303,7 +304,8 @@ export class Browser {
         this.#wakers.add(fn);
         return () => this.#wakers.delete(fn);
       },
-      whyRefused: async () => room.reason,
+      inquire: async () => ({ refused: room.reason, blocked: room.blocked }),
+      readOver: async () => (room.blocked ? room.content : null),
       report: (error) => this.reports.push(error),
       address: "http://collab.test/d/d",
       onLeave: (fn) => this.#leavers.add(fn),

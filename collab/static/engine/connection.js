@@ -14,6 +14,9 @@ const LONGEST_WAIT = 30_000;
 /** How long a connection has to stand before the waits start small again. */
 const HEALTHY_AFTER = 10_000;
 
+/** Sockets in a row that came to nothing, while HTTP got through, until we say that they are blocked. */
+const BLOCKED_AFTER = 2;
+
 /** How long the handshake and the server's welcome may take. */
 const OPEN_WITHIN = 15_000;
 const WELCOME_WITHIN = 60_000;
@@ -58,6 +61,8 @@ export class Connection {
   error = null;
   /** When the next try comes, in ms since 1970, or null. */
   retryAt = null;
+  /** Whether the server is there, but something on the way lets no WebSocket through. */
+  blocked = false;
 
   #url;
   #hello;
@@ -67,6 +72,8 @@ export class Connection {
   #environment;
   #socket = null;
   #opened = false; // whether this socket's handshake succeeded
+  #greeted = false; // whether anything was heard on it
+  #blockedTries = 0; // in a row
   #farewell = null; // the last error or goodbye of this socket: why it closes
   #attempts = 0;
   #notBefore = 0; // the server asked not to come back earlier
@@ -170,24 +177,27 @@ export class Connection {
       return;
     }
     this.#socket = socket;
-    this.#opened = false;
+    this.#opened = this.#greeted = false;
     this.#farewell = null;
     const current = (handle) =>
       guard((event) => this.#socket === socket && handle(event), this.#failed);
     socket.onopen = current(() => {
       this.#opened = true;
       socket.send(encoded(this.#hello()));
-      this.#watch(WELCOME_WITHIN, () => this.#fail(null));
+      this.#watch(WELCOME_WITHIN, () => this.#unreached());
     });
     socket.onmessage = current(({ data }) => this.#heard(socket, data));
     socket.onclose = current(({ code }) => this.#closed(code));
     // Browsers tell of a failed handshake by both events, others by this one only.
     socket.onerror = current(() => this.#opened || this.#closed(CUT));
-    this.#watch(OPEN_WITHIN, () => this.#fail(null));
+    this.#watch(OPEN_WITHIN, () => this.#unreached());
   }
 
   #heard(socket, data) {
     this.#heardAt = this.#environment.now();
+    this.#greeted = true;
+    this.#blockedTries = 0;
+    this.blocked = false;
     if (this.#probing) {
       this.#probing = false;
       this.#watchSilence();
@@ -237,17 +247,28 @@ export class Connection {
     const reason = CLOSE_REASONS[code];
     if (this.#farewell && (this.#farewell.retry || code !== CUT)) this.#fail(this.#farewell);
     else if (reason) this.#fail({ code: reason, message: "The server refused.", retry: false });
-    else {
-      this.#fail(null);
-      if (!this.#opened) guard(() => this.#askWhy(), this.#failed)();
-    }
+    else if (this.#greeted) this.#fail(null);
+    else this.#unreached();
   }
 
-  /** A refused handshake tells a page nothing; the document's own address may. */
+  /** Nothing came over this socket, and a page is not told why. */
+  #unreached() {
+    this.#fail(null);
+    guard(() => this.#askWhy(), this.#failed)();
+  }
+
+  /** The document's own address may say it. */
   async #askWhy() {
     const attempt = this.#attempts;
-    const error = await this.#environment.whyRefused(this.#url);
-    if (error && this.status === "offline" && attempt === this.#attempts) this.refuse(error);
+    const { refused, blocked } = await this.#environment.inquire(this.#url);
+    if (attempt !== this.#attempts || this.status === "connected") return;
+    if (refused && this.status === "offline") {
+      this.refuse(refused);
+      return;
+    }
+    this.#blockedTries = blocked ? this.#blockedTries + 1 : 0;
+    this.blocked = this.#blockedTries >= BLOCKED_AFTER;
+    this.#changed();
   }
 
   /** This socket is over. Without an error, or with one that may pass, another one follows. */

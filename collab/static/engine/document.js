@@ -13,6 +13,7 @@ import { browserEnvironment, socketURL } from "./environment.js";
 import { guard } from "./guarding.js";
 import { Delta, canonicalJSON, repaired } from "./ot.js";
 import { Positions } from "./positions.js";
+import { Reading } from "./reading.js";
 import { Synchronizer } from "./synchronizer.js";
 
 /** Characters of what the server is told of a plugin's failure. */
@@ -21,7 +22,7 @@ const LONGEST_FAULT = 1000;
 /**
  * Events (their `detail`): `status` (see status.js), `ready` ({fresh}), `session` ({session, client,
  * user, permissions}), `user`, `document` ({id, title, type, like}), `message` ({plugin, data}),
- * `remote` ({delta, operations}), `revision` ({revision}), `synchronized`, `rescue` (Rescue
+ * `reading` (the text is here, but can only be read: see `status.blocked`), `remote` ({delta, operations}), `revision` ({revision}), `synchronized`, `rescue` (Rescue
  * and `kept`), `notice` ({code, message, kind}), `plugins` ({plugins}: these browser halves shall run).
  */
 export class LiveDocument extends EventTarget {
@@ -39,6 +40,7 @@ export class LiveDocument extends EventTarget {
   #editor;
   #keeping;
   #recovery;
+  #reading;
   #synchronizer;
   #positions = new Positions();
   #fresh = false; // whether this connection began with a snapshot
@@ -74,6 +76,15 @@ export class LiveDocument extends EventTarget {
         failed: (error) => this.#recovery.failed(error),
         told: (message) => this.#told(message),
         statusChanged: () => this.#statusChanged(),
+      },
+    });
+    this.#reading = new Reading({
+      url,
+      environment,
+      show: (content) => {
+        if (this.#recovery.ready) return;
+        this.#editor.setContent(content);
+        this.#tell("reading");
       },
     });
     const document = () => this.document;
@@ -271,6 +282,7 @@ export class LiveDocument extends EventTarget {
   #statusChanged() {
     if (this.#synchronizer.connection.status === "connecting") this.#recovery.connecting();
     if (this.#synchronizer.machine) this.#keeping.secure(this.#synchronizer);
+    if (this.#synchronizer.connection.blocked && !this.#recovery.ready) this.#reading.read();
     const status = statusOf(this.#synchronizer, this.#keeping);
     if (canonicalJSON(status) === canonicalJSON(this.status)) return;
     this.status = status;

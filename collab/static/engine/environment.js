@@ -1,4 +1,5 @@
 import { Database } from "./database.js";
+import { inquire, readOver } from "./inquiry.js";
 
 /**
  * What the engine takes from the browser, in one place: tests bring their own.
@@ -12,8 +13,9 @@ import { Database } from "./database.js";
  * @property {() => string} token a new name that nobody else has
  * @property {(fn: () => void) => () => void} onWake calls `fn` when the network is back or the
  *   page is looked at again; returns how to stop that
- * @property {(url: string) => Promise<{code: string, message: string} | null>} whyRefused what
- *   the server says about the document behind a socket's address; null: nothing final
+ * @property {typeof import("./inquiry.js").inquire} inquire what the server says over HTTP about
+ *   the document behind a socket's address
+ * @property {typeof import("./inquiry.js").readOver} readOver the content of that document
  * @property {(error: unknown) => void} report tells a developer what was thrown and is taken care of
  * @property {string} address of the page
  * @property {(fn: () => void) => void} onLeave calls `fn` when the page may be about to end
@@ -33,7 +35,8 @@ export function browserEnvironment() {
     random: Math.random,
     token,
     onWake,
-    whyRefused,
+    inquire,
+    readOver,
     report: (error) => console.error("The document is loaded again, because of:", error),
     address: globalThis.location?.href,
     onLeave,
@@ -55,22 +58,6 @@ function storage() {
     return globalThis.localStorage ?? null;
   } catch {
     return null;
-  }
-}
-
-/** Answers that mean that trying again is of no use. */
-const FINAL = new Set(["bad_token", "deleted", "forbidden", "no_document"]);
-
-/** Asks at `…/documents/ID`, whose socket is `…/documents/ID/socket`. */
-async function whyRefused(url) {
-  try {
-    const address = url.replace(/^ws/, "http").replace(/\/socket$/, "");
-    const response = await fetch(address, { headers: { Accept: "application/json" } });
-    if (response.ok) return null;
-    const { error } = await response.json();
-    return FINAL.has(error.code) ? { code: error.code, message: error.message } : null;
-  } catch {
-    return null; // the server is away, or something between us and it answered
   }
 }
 

@@ -9,6 +9,8 @@
  *   refuses to keep the edits
  * @property {boolean} kept whether all unacknowledged edits are on this computer's disk
  * @property {boolean} keeps whether the browser's storage takes what it is given
+ * @property {boolean} blocked whether the server is there, but no WebSocket gets through to it
+ * @property {boolean} taken whether what is typed is taken: the document is here
  * @property {string | null} code why it is refused or offline, if the server said
  * @property {string | null} sentence the same for a person
  * @property {number | null} retryAt when it tries again, in seconds since 1970
@@ -20,7 +22,7 @@
  * @returns {Status}
  */
 export function statusOf({ connection, machine, overdue }, { kept, keeps }) {
-  const { status, error, retryAt } = connection;
+  const { status, error, retryAt, blocked } = connection;
   const unsaved = machine?.unsaved ?? 0;
   const saving = unsaved > 0;
   return {
@@ -30,6 +32,8 @@ export function statusOf({ connection, machine, overdue }, { kept, keeps }) {
     atRisk: saving && (status !== "connected" || overdue || !keeps),
     kept,
     keeps,
+    blocked,
+    taken: machine !== null,
     code: error?.code ?? null,
     sentence: error?.message ?? null,
     retryAt: retryAt && retryAt / 1000,

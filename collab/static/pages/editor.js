@@ -1,6 +1,6 @@
 /** The page of one document: puts the engine, the editor and the plugins together. */
 
-import { refusalBanner, rescueBanners } from "../ui/banners.js";
+import { blockedBanner, refusalBanner, rescueBanners } from "../ui/banners.js";
 import { addCommand, reserve } from "../ui/commands.js";
 import { LiveDocument } from "../engine/document.js";
 import { TextEditor } from "../editor/codemirror.js";
@@ -25,6 +25,7 @@ const live = new LiveDocument({ config, editor });
 const title = new Title(byId("title"), `${config.api}/documents/${encodeURIComponent(config.document.id)}`);
 const statusLine = new StatusLine(byId("status"), byId("announcer"), () => live.retry());
 const refusal = refusalBanner(byId("banners"));
+const blocked = blockedBanner(byId("banners"));
 const rescue = rescueBanners(byId("banners"), live);
 const plugins = startPlugins({ live, editor, plugins: config.plugins, config });
 const identity = identityCard({
@@ -51,11 +52,13 @@ editor.onScroll = () => plugins.scrolled();
 live.addEventListener("status", ({ detail }) => {
   showStatus();
   refusal.show(detail);
+  blocked.show(detail);
 });
 live.addEventListener("session", () => {
   title.writable = writable();
   showStatus();
 });
+live.addEventListener("reading", () => sheet.removeAttribute("aria-busy"));
 live.addEventListener("user", ({ detail }) => identity.show(detail));
 live.addEventListener("document", ({ detail }) => title.show(detail.title));
 live.addEventListener("rescue", ({ detail }) => rescue.add(detail));

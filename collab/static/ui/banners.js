@@ -84,3 +84,45 @@ export function refusalBanner(place) {
     },
   };
 }
+
+/**
+ * Says what is wrong, and for whom, when the server is there but no WebSocket gets through to it.
+ * @param {HTMLElement} place
+ * @returns {{show(status: {blocked: boolean, connection: string, taken: boolean}): void}}
+ */
+export function blockedBanner(place) {
+  let banner = null;
+  let told = null;
+
+  return {
+    show({ blocked, connection, taken }) {
+      const next = blocked && connection !== "refused" ? (taken ? "writing" : "reading") : null;
+      if (next === told) return;
+      told = next;
+      banner?.remove();
+      if (!told) return;
+      const means = taken
+        ? "What you write can’t be sent."
+        : "You can read this document, but not write in it.";
+      banner = element(
+        "section",
+        { class: "banner", role: "alert", "data-blocked": true },
+        element(
+          "p", {},
+          element("strong", {}, "This network, or the proxy in front of the server, blocks WebSockets. "),
+          `${means} Try another network, or tell whoever runs this server. This page keeps trying.`,
+        ),
+        element(
+          "details", {}, element("summary", {}, "For the operator"),
+          element(
+            "p", {}, "The proxy has to pass the WebSocket handshake of ", element("code", {}, "/api/documents/…/socket"),
+            " on, over HTTP/1.1, with the headers ", element("code", {}, "Upgrade"), ", ", element("code", {}, "Connection"),
+            " and ", element("code", {}, "Host"), " as the browser sent them, and it may not close a connection that is silent for 20 seconds. ",
+            "Collab’s README has configurations for nginx, HAProxy, Apache and Caddy, in “Behind a reverse proxy”.",
+          ),
+        ),
+      );
+      place.prepend(banner);
+    },
+  };
+}

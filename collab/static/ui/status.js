@@ -11,6 +11,11 @@ function whetherSafe({ kept, keeps }) {
     : "They are being written to this browser’s storage…";
 }
 
+function blockedStatus({ unsaved, keeps, taken }, safe) {
+  if (unsaved) return { state: keeps ? "offline" : "stopped", text: "Can’t send · unsaved changes", title: safe };
+  return { state: "offline", text: taken ? "Can’t send" : "Read only", title: "WebSockets are blocked on the way to the server." };
+}
+
 /**
  * What to show for a status of `LiveDocument`.
  * @param {{connection: string, unsaved: number, atRisk: boolean, kept: boolean, keeps: boolean, sentence: string|null}} status
@@ -19,12 +24,13 @@ function whetherSafe({ kept, keeps }) {
  * @returns {{state: string, text: string, title: string}}
  */
 export function describe(status, writable, again = false) {
-  const { connection, unsaved, atRisk, keeps, sentence } = status;
+  const { connection, unsaved, atRisk, keeps, blocked, sentence } = status;
   const safe = whetherSafe(status);
   if (connection === "refused") {
     const text = unsaved ? "Not connected · unsaved changes" : "Not connected";
     return { state: "stopped", text, title: sentence ?? "" };
   }
+  if (blocked && connection !== "connected") return blockedStatus(status, safe);
   if (connection !== "connected" && unsaved) {
     return { state: keeps ? "offline" : "stopped", text: "Offline · unsaved changes", title: safe };
   }
