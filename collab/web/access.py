@@ -14,9 +14,12 @@ from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
 from collab.rooms.port import Session
 from collab.storage.port import DocumentRecord
+from collab.web import security_log
 from collab.web.connection import Connection
 from collab.web.identity import identify, is_operator, is_recognized
 from collab.web.keys import PLUGINS, ROOMS
+from collab.web.origin import SAFE_METHODS
+from collab.web.security_log import Event, shown
 
 _FOR_THE_OPERATOR = (
     "That is for the operator of this server: `collab open` on its machine prints a link that"
@@ -70,7 +73,11 @@ async def admit(request: web.Request, action: Action, id: str | None) -> User:
         record = await request.app[ROOMS].record(id)
         if record is None:
             raise CollabError(errors.NO_DOCUMENT)
-    return await require(request, action, record)
+    user = await require(request, action, record)
+    if action == "administer" and request.method not in SAFE_METHODS:
+        about = f"{request.method} {shown(request.path)}"
+        security_log.write(request, Event.ADMINISTERED, about, user=user, operator=True)
+    return user
 
 
 async def permissions(request: web.Request, document: DocumentRecord) -> frozenset[str]:

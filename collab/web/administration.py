@@ -13,12 +13,15 @@ from collab.plugins.switchboard import Switchboard
 from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
+from collab.protocol.messages import User
+from collab.web import security_log
 from collab.web.access import require
 from collab.web.bodies import json_response, read_form, read_json
 from collab.web.keys import CONNECTIONS, PLUGINS
 from collab.web.operator import OPERATOR
 from collab.web.pages import render
 from collab.web.proxies import base_path
+from collab.web.security_log import Event, shown
 
 SWITCHBOARD = web.AppKey("switchboard", Switchboard)
 
@@ -53,10 +56,10 @@ async def listing(request: web.Request) -> web.Response:
 
 async def change(request: web.Request) -> web.Response:
     """``POST /api/plugins/{name}``: switch it, load it anew, or close its circuit breaker."""
-    await require(request, "administer")
+    user = await require(request, "administer")
     wanted = await read_json(request, Change)
     name = request.match_info["name"]
-    await _change(request, name, wanted.state)
+    await _change(request, user, name, wanted.state)
     (shown,) = [one for one in described(request.app[PLUGINS]) if one["name"] == name][:1]
     return json_response(shown)
 
@@ -73,16 +76,16 @@ async def page(request: web.Request) -> web.Response:
 
 async def submit(request: web.Request) -> web.Response:
     """``POST /plugins``: a button of the page was pressed."""
-    await require(request, "administer")
+    user = await require(request, "administer")
     form = await read_form(request)
     state = form.get("state")
     if state not in ("on", "off", "reload", "close breaker"):
         raise CollabError(errors.BAD_REQUEST)
-    await _change(request, form.get("name", ""), state)
+    await _change(request, user, form.get("name", ""), state)
     raise web.HTTPSeeOther(base_path(request) + "/plugins")
 
 
-async def _change(request: web.Request, name: str, state: Any) -> None:
+async def _change(request: web.Request, user: User, name: str, state: Any) -> None:
     switchboard = request.app[SWITCHBOARD]
     try:
         match state:
@@ -101,6 +104,8 @@ async def _change(request: web.Request, name: str, state: Any) -> None:
         raise CollabError(
             errors.PLUGIN_UNUSABLE, f"The plugin {name} can't be used: {error}."
         ) from error
+    about = f"{shown(name)} {state}"
+    security_log.write(request, Event.SWITCHED, about, user=user, operator=True)
 
 
 def tell_browsers(app: web.Application) -> None:

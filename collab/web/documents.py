@@ -16,12 +16,15 @@ from collab.protocol.bodies import Line
 from collab.protocol.errors import CollabError
 from collab.rooms.new import Names, clean_title
 from collab.storage.port import DocumentRecord
+from collab.web import security_log
 from collab.web.access import readable, require
 from collab.web.bodies import json_response, read_json, whole_number
 from collab.web.idempotency import make_once
+from collab.web.identity import identify, is_operator
 from collab.web.keys import PLUGINS, ROOMS, STORE
 from collab.web.preconditions import Version, require_match
 from collab.web.proxies import base_path
+from collab.web.security_log import Event, shown
 
 UNTITLED = "Untitled"
 
@@ -198,4 +201,7 @@ async def delete(request: web.Request) -> web.Response:
     if not await request.app[ROOMS].delete(document.id):
         raise CollabError(errors.NO_DOCUMENT)
     request.app[PLUGINS].observer.deleted(document)
+    user, about = await identify(request), f"{document.id} {shown(document.title)}"
+    operator = is_operator(request)
+    security_log.write(request, Event.DELETED, about, user=user, operator=operator)
     return web.Response(status=204)

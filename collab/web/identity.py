@@ -20,12 +20,14 @@ from aiohttp.typedefs import Handler
 from collab.plugins.routes import takes_own_tokens
 from collab.protocol.errors import BAD_REQUEST, BAD_TOKEN, FORBIDDEN, CollabError
 from collab.protocol.messages import GUEST, User
+from collab.web import security_log
 from collab.web.cookies import PREFIX, cookies
 from collab.web.keys import PLUGINS
 from collab.web.names import clean_name, color_of, is_color, random_color, random_name
 from collab.web.operator import COMMAND_USER, OPERATOR
 from collab.web.proxies import base_path, peer
 from collab.web.secret import sign
+from collab.web.security_log import SECURITY_LOG, Event, SecurityLog, shown
 from collab.web.visitor import seen
 
 COOKIE: Final = f"{PREFIX}identity"
@@ -207,9 +209,20 @@ async def identify(request: web.Request) -> User:
                 if bearer_token(request) is None and not _is_signed_in(request):
                     raise
         request[_VOUCHED] = user is not None
-        user = user or _command(request) or await request.config_dict[IDENTITIES].identify(request)
+        user = user or _command(request) or await _own_identity(request)
         request[_USER] = user
     return user
+
+
+async def _own_identity(request: web.Request) -> User:
+    """Who sends it when no plugin knows. A wrong token is logged."""
+    try:
+        return await request.config_dict[IDENTITIES].identify(request)
+    except CollabError as error:
+        if error.code is BAD_TOKEN:
+            about = f"for {request.method} {shown(request.path)}"
+            security_log.write(request, Event.WRONG_TOKEN, about)
+        raise
 
 
 @web.middleware
@@ -287,4 +300,5 @@ async def _remember(request: web.Request, response: web.StreamResponse) -> None:
 def setup(app: web.Application, identities: Authenticator) -> None:
     """Let ``identities`` say who visits ``app``."""
     app[IDENTITIES] = identities
+    app[SECURITY_LOG] = SecurityLog()
     app.on_response_prepare.append(_remember)

@@ -6,9 +6,14 @@ from aiohttp import web
 
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
+from collab.protocol.messages import User
+from collab.web import security_log
+from collab.web.bodies import read_form
+from collab.web.identity import identify
 from collab.web.operator import LINK_LIFETIME, OPERATOR
 from collab.web.pages import render
 from collab.web.proxies import base_path
+from collab.web.security_log import Event
 
 _REFUSED = (
     "This link does not sign anybody in any more: each works once, and for"
@@ -24,21 +29,35 @@ async def show(request: web.Request) -> web.Response:
 
 async def sign_in(request: web.Request) -> web.Response:
     """``POST /operator``: the key of a link is used, and the browser becomes the operator's."""
-    form = await request.post()
+    form = await read_form(request)
     # Somebody may paste the whole link into the page.
-    key = str(form.get("key", "")).strip().rpartition("#")[2]
-    if request.app[OPERATOR].use_link(key) != "taken":
+    key = form.get("key", "").strip().rpartition("#")[2]
+    used = request.app[OPERATOR].use_link(key)
+    if used != "taken":
+        security_log.write(request, Event.WRONG_LINK, f"({used})", user=await _visitor(request))
         raise CollabError(errors.FORBIDDEN, _REFUSED)
     response = _to(request, "/plugins")
     request.app[OPERATOR].sign_in(request, response)
+    security_log.write(request, Event.SIGNED_IN, user=await _visitor(request), operator=True)
     return response
 
 
 async def sign_out(request: web.Request) -> web.Response:
     """``POST /operator/sign-out``: the browser is anybody's again."""
     response = _to(request, "/operator")
-    request.app[OPERATOR].sign_out(request, response)
+    operator = request.app[OPERATOR]
+    if operator.is_signed_in(request):
+        security_log.write(request, Event.SIGNED_OUT, user=await _visitor(request), operator=True)
+    operator.sign_out(request, response)
     return response
+
+
+async def _visitor(request: web.Request) -> User | None:
+    """Who it is, for the log; None while a plugin that authenticates does not work."""
+    try:
+        return await identify(request)
+    except CollabError:
+        return None
 
 
 def _to(request: web.Request, path: str) -> web.Response:

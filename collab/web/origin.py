@@ -20,7 +20,7 @@ from collab.web.identity import bearer_token
 from collab.web.listening import is_open
 from collab.web.proxies import peer
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
@@ -87,7 +87,7 @@ def check_origin(request: web.Request, settings: Settings) -> None:
       can send by itself, or without a cookie of ours, so that it acts in nobody's name.
     """
     _check_host(request, settings)
-    if request.method in _SAFE_METHODS and not _is_upgrade(request):
+    if request.method in SAFE_METHODS and not _is_upgrade(request):
         return
     lines = request.headers.getall("Origin", ())
     site = request.headers.get("Sec-Fetch-Site")
