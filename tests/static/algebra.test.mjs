@@ -102,6 +102,29 @@ test("correction leads from what was made to what was committed", () =>
     assert.notEqual(correction(made, made), null);
   }));
 
+test("correction knows formats that both set, and leaves those that are as they were made", () => {
+  const bold = { bold: true };
+  const base = new Delta().insert("one ", { italic: true }).insert("two");
+  for (const [made, committed] of [
+    [new Delta().retain(4, bold).insert("teh "), new Delta().retain(4, bold).insert("the ")],
+    [new Delta().retain(4, bold), new Delta().retain(4, { bold: 1 })],
+    [new Delta().retain(4, bold), new Delta().retain(2, bold).insert("!").retain(2, bold)],
+    [new Delta().retain(4, bold), new Delta().retain(1, bold).delete(3)],
+    [new Delta().delete(1).retain(3, bold), new Delta().delete(1).retain(3, bold).insert("x")],
+    [new Delta([{ retain: 4, attributes: {} }, { insert: "x" }]), new Delta().retain(4).insert("x")],
+  ]) {
+    const delta = correction(made, committed);
+    assert.deepEqual(base.compose(made).compose(delta), base.compose(committed));
+  }
+  const same = new Delta().retain(4, bold);
+  assert.deepEqual(correction(same, new Delta().retain(4, bold).insert("!")).ops, [
+    { retain: 4 }, { insert: "!" },
+  ]);
+  assert.deepEqual(correction(same, same).ops, []);
+  for (const committed of [new Delta(), new Delta().retain(1, bold), new Delta().retain(4, { a: 1 })])
+    assert.equal(correction(same, committed), null);
+});
+
 test("split: the parts are the whole, and each fits", () =>
   withSeeds(300, ({ below, text, edit }) => {
     const base = new Delta().insert(text(10));
@@ -172,6 +195,25 @@ test("client: what is typed and taken back is nothing", () => {
   client.edit(new Delta().retain(1).delete(1));
   assert.equal(client.state, "awaiting");
   assert.equal(client.unsaved, 1);
+});
+
+test("client: an edit with empty attributes comes back as the same", () => {
+  const client = new Client({ id: "a", revision: 0 });
+  client.edit(new Delta([{ retain: 2, attributes: {} }, { insert: "x", attributes: {} }]));
+  const delta = new Delta().retain(2).insert("x");
+  assert.deepEqual(client.pending.delta.ops, delta.ops);
+  const received = client.receive({ revision: 1, client: "a", sequence: 1, delta });
+  assert.deepEqual(received, { delta: null, send: null });
+});
+
+test("client: a formatted edit that a plugin rewrote is followed, and what was typed since stays", () => {
+  const client = new Client({ id: "a", revision: 0 });
+  client.edit(new Delta().retain(4, { bold: true }).insert("teh "));
+  client.edit(new Delta().retain(4, { bold: null }));
+  const delta = new Delta().retain(4, { bold: true }).insert("the ");
+  const received = client.receive({ revision: 1, client: "a", sequence: 1, delta });
+  assert.deepEqual(received.delta.ops, [{ retain: 4 }, { insert: "the " }, { delete: 4 }]);
+  assert.deepEqual(received.send.delta.ops, [{ retain: 4, attributes: { bold: null } }]);
 });
 
 test("client: an edit that came back too different changes nothing, and says so", () => {

@@ -9,7 +9,7 @@
  * document in the editor is: committed revision · inflight · buffer.
  */
 
-import { Delta, canonicalJSON, correction, cross } from "./ot.js";
+import { Delta, canonicalJSON, correction, cross, withoutEmptyAttributes } from "./ot.js";
 
 /** A revision arrived that does not follow the last one: some are missing. */
 export class OutOfOrder extends Error {
@@ -78,8 +78,9 @@ export class Client {
   }
 
   /** The user changed the document. @returns {Pending | null} what to send now */
-  edit(delta) {
-    if (!delta.ops.length) return null;
+  edit(made) {
+    if (!made.ops.length) return null;
+    const delta = withoutEmptyAttributes(made);
     this.buffer = this.buffer ? this.buffer.compose(delta) : delta;
     this.#bufferEdits += 1;
     if (!this.inflight) return this.#send();

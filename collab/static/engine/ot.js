@@ -199,8 +199,57 @@ export function canonicalJSON(value) {
   return `{${members.join(",")}}`;
 }
 
+/** A delta in which an op without attributes has no member of that name, as the server has it. */
+export function withoutEmptyAttributes(delta) {
+  const empty = ({ attributes }) => attributes && !Object.keys(attributes).length;
+  if (!delta.ops.some(empty)) return delta;
+  const result = new Delta();
+  for (const op of delta.ops) {
+    const { attributes, ...plain } = op;
+    result.push(empty(op) ? plain : op);
+  }
+  return result;
+}
+
 /** What stands for text that was deleted and is not known any more. */
 const UNKNOWN = "unknown text";
+
+/**
+ * `committed` with the formats of what it retains as changes of what `made` left there.
+ *
+ * @returns {Delta | null} null when `made` changed a format that `committed` leaves as it was
+ */
+function relativeFormats(made, committed) {
+  const steps = made.ops
+    .filter((op) => op.insert === undefined)
+    .map((op) => ({ length: op.delete ?? op.retain, ours: op.attributes ?? {} }))
+    .reverse();
+  const result = new Delta();
+  for (const op of committed.ops) {
+    if (op.insert !== undefined) {
+      result.insert(op.insert, op.attributes);
+      continue;
+    }
+    const theirs = op.attributes ?? {};
+    for (let left = op.delete ?? op.retain; left > 0;) {
+      const step = steps.pop() ?? { length: left, ours: {} };
+      const length = Math.min(step.length, left);
+      if (step.length > length) steps.push({ length: step.length - length, ours: step.ours });
+      left -= length;
+      if (op.delete) {
+        result.delete(length);
+        continue;
+      }
+      if (Object.keys(step.ours).some((key) => !Object.hasOwn(theirs, key))) return null;
+      const changed = Object.entries(theirs).filter(
+        ([key, value]) =>
+          !Object.hasOwn(step.ours, key) || canonicalJSON(step.ours[key]) !== canonicalJSON(value),
+      );
+      result.retain(length, Object.fromEntries(changed));
+    }
+  }
+  return steps.some(({ ours }) => Object.keys(ours).length) ? null : result;
+}
 
 /**
  * What leads from the result of `made` to the result of `committed`, both on the same base.
@@ -211,13 +260,14 @@ const UNKNOWN = "unknown text";
  * @returns {Delta | null} null when only the base could tell
  */
 export function correction(made, committed) {
+  const relative = relativeFormats(made, committed);
+  if (!relative) return null;
   const undo = new Delta();
   for (const op of made.ops) {
     if (op.insert !== undefined) undo.delete(typeof op.insert === "string" ? op.insert.length : 1);
     else if (op.delete) undo.insert("\0".repeat(op.delete), { [UNKNOWN]: true });
-    else if (op.attributes) return null;
     else undo.retain(op.retain);
   }
-  const delta = undo.compose(committed);
+  const delta = undo.compose(relative);
   return delta.ops.some(({ attributes }) => attributes?.[UNKNOWN]) ? null : delta;
 }
