@@ -53,13 +53,16 @@ def show_list(arguments: Namespace) -> int:
 
 def _health(plugin: dict[str, Any]) -> tuple[str, str, str, str]:
     health = plugin["health"]
+    refused = plugin.get("reload_error")
     if health is None:
         return ("-", "-", "-", plugin["description"] if plugin["state"] == "problem" else "-")
     return (
         health["state"],
         str(health["calls"]),
         str(health["failures"]),
-        health["last_error"] or _in_browser(health["last_browser_error"]),
+        f"the new version failed: {refused}; the previous one still runs"
+        if refused
+        else health["last_error"] or _in_browser(health["last_browser_error"]),
     )
 
 

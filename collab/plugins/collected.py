@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from collab.ot import DocumentType
-from collab.ot.types import register, unregister
+from collab.ot.types import document_types, register, unregister
 from collab.plugins.caller import Implementation
 from collab.plugins.guard import HARMLESS_AT_ONCE, Guard
 from collab.plugins.offers import Command, Format, check_text
@@ -32,14 +32,41 @@ class Offered:
     importers: list[Format] = field(default_factory=list)
     exporters: list[Format] = field(default_factory=list)
 
+    def announce(self) -> None:
+        """Make known what is known beyond the plugin manager."""
+        types, self.document_types = self.document_types, []
+        try:
+            for type in types:
+                register(type)
+                self.document_types.append(type)
+        except ValueError as error:
+            self.withdraw()
+            self.guard.failed("document_types", error)
+
     def withdraw(self) -> None:
-        """Take back what is known beyond the plugin manager."""
+        """Take that back."""
         for type in self.document_types:
             unregister(type.name)
+        self.document_types = []
 
 
-def collect(guard: Guard, implementations: Mapping[str, Implementation]) -> Offered:
-    """Ask one plugin, which implements the hooks given by name. What fails is left out."""
+def check_types(offered: Offered, before: Offered) -> None:
+    """Raises ValueError when the types in ``offered`` can't come in the place of ``before``'s."""
+    own = [one.name for one in before.document_types]
+    for type in offered.document_types:
+        others = [one for one in document_types() if one.name not in own and one != type]
+        if type.name in (one.name for one in others):
+            raise ValueError(f"there is a document type {type.name!r} already")
+
+
+def collect(
+    guard: Guard,
+    implementations: Mapping[str, Implementation],
+    failed: Callable[[str, BaseException], None],
+) -> Offered:
+    """Ask one plugin, which implements the hooks given by name. ``failed`` is told of each hook
+    that fails, and what it raised; unless that raises, too, the others are asked.
+    """
     offered = Offered(guard)
     for name, read in _READERS.items():
         implementation = implementations.get(name)
@@ -48,7 +75,7 @@ def collect(guard: Guard, implementations: Mapping[str, Implementation]) -> Offe
         try:
             setattr(offered, name, read(guard, implementation.begin(()) or ()))
         except HARMLESS_AT_ONCE as error:
-            guard.failed(name, error)
+            failed(name, error)
         else:
             guard.finished(name, 0.0)
     return offered
@@ -68,18 +95,12 @@ def _schedules(guard: Guard, given: Iterable[Any]) -> list[tuple[float, Work]]:
 
 def _document_types(guard: Guard, given: Iterable[Any]) -> list[DocumentType]:
     types: list[DocumentType] = []
-    try:
-        for one in given:
-            if not isinstance(one, DocumentType):
-                raise TypeError(f"{one!r} is no DocumentType")
-            for text in (one.name, one.like, one.title, one.extension):
-                check_text(text, "what a document type is called")
-            register(one)
-            types.append(one)
-    except HARMLESS_AT_ONCE:
-        for type in types:
-            unregister(type.name)
-        raise
+    for one in given:
+        if not isinstance(one, DocumentType):
+            raise TypeError(f"{one!r} is no DocumentType")
+        for text in (one.name, one.like, one.title, one.extension):
+            check_text(text, "what a document type is called")
+        types.append(one)
     return types
 
 

@@ -9,7 +9,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -17,7 +17,8 @@ from types import ModuleType
 
 from collab.plugins import BUNDLED
 from collab.plugins.base import Plugin
-from collab.plugins.guard import HARMLESS, describe
+from collab.plugins.guard import HARMLESS
+from collab.plugins.raised import placed
 
 GROUP = "collab.plugins"
 """The entry points' group."""
@@ -60,6 +61,22 @@ class Found:
         """What is told of it when it can't be loaded."""
         return Problem(self.name, self.where, sentence, self.source, self.bundled)
 
+    @property
+    def place(self) -> str:
+        """The folder, or the file, that its code is in, as far as that is known."""
+        if isinstance(self.source, Path):
+            return str(self.source)
+        module = sys.modules.get(self.source.module)
+        file = getattr(module, "__file__", None) or self.where
+        return str(Path(file).parent) if Path(file).name == "__init__.py" else str(file)
+
+    @property
+    def module(self) -> str:
+        """The name of the module that it is imported as."""
+        if isinstance(self.source, Path):
+            return f"{_BUNDLED_PACKAGE if self.bundled else FOLDER_PACKAGE}.{self.name}"
+        return self.source.module
+
     def load(self, *, fresh: bool = False) -> tuple[type[Plugin], Path | None]:
         """Import it: its class, and the folder of its files. Raises `Unusable`.
 
@@ -68,14 +85,13 @@ class Found:
         check_name(self.name)
         try:
             if isinstance(self.source, Path):
-                package = _BUNDLED_PACKAGE if self.bundled else FOLDER_PACKAGE
-                module = _import_folder(f"{package}.{self.name}", self.source, fresh)
+                module = _import_folder(self.module, self.source, fresh)
                 return plugin_class(module), self.source
             loaded = _import_again(self.source) if fresh else self.source.load()
         except Unusable:
             raise
         except HARMLESS as error:
-            raise Unusable(f"can't be imported: {describe(error)}") from error
+            raise Unusable(f"can't be imported: {placed(error, self.place)}") from error
         if isinstance(loaded, ModuleType):
             loaded = plugin_class(loaded)
         if not (isinstance(loaded, type) and issubclass(loaded, Plugin)):
@@ -144,6 +160,22 @@ def _in_folder(folder: Path, bundled: bool, problems: list[Problem]) -> Iterator
                     f"a plugin is a folder: move this file to {path.stem}/__init__.py", path,
                 )
             )
+
+
+def keep_modules(found: Found) -> Callable[[], None]:
+    """Remember what is imported of a plugin; returns what brings that back."""
+    qualified = found.module
+    names = [key for key in sys.modules if (key + ".").startswith(qualified + ".")]
+    before = {name: sys.modules[name] for name in names}
+
+    def bring_back() -> None:
+        _take_out(qualified)
+        sys.modules.update(before)
+        package, _, name = qualified.rpartition(".")
+        if qualified in before and package in sys.modules:
+            setattr(sys.modules[package], name, before[qualified])
+
+    return bring_back
 
 
 def _take_out(qualified: str) -> dict[str, ModuleType]:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from collab.plugins.breaker import Breaker
-from collab.plugins.raised import TEXT_LENGTH, harmless, named, text_of
+from collab.plugins.raised import TEXT_LENGTH, harmless, named, placed, text_of
 from collab.plugins.specs import SOFT
 from collab.protocol.messages import User
 
@@ -82,6 +82,10 @@ class Guard:
         self.failures = 0
         self.skipped = 0
         self.last_error: str | None = None
+        self.last_failure = "", ""
+        """Where the last failure that counts was, and what it was with its file and line."""
+        self.place = ""
+        """The folder of the plugin's code."""
         self.browser_failures = 0
         self.last_browser_error: str | None = None
         self.slowest_hook: str | None = None
@@ -136,6 +140,7 @@ class Guard:
             self._time(where, seconds)
         self.failures += 1
         self.last_error = f"{where}: {describe(error)}"
+        self.last_failure = where, placed(error, self.place)
         cut = isinstance(error, CutOff)
         self._log.error(
             "plugin %s failed in %s: %s", self.plugin, where, describe(error),

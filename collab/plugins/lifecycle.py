@@ -51,14 +51,21 @@ class Lifecycle:
             self._watchdog.stop()
             self._watchdog = None
 
-    async def begin(self, loaded: Loaded, started: Started) -> None:
-        """Tell one plugin that the server has started."""
+    async def begin(self, loaded: Loaded, started: Started) -> str | None:
+        """Tell one plugin that the server has started; returns how it failed to, if it did."""
         loaded.services.start = started
+        failure = None
         implemented = self._registry.implemented_by(loaded.found.name)
         if "server_started" in implemented:
+            guard = loaded.services.guard
+            failures = guard.failures
             await implemented["server_started"].ask((started.server,), ())
+            where, what = guard.last_failure
+            if guard.failures > failures and where == "server_started":
+                failure = what
         for seconds, work in loaded.offered.schedules:
             loaded.services.tasks.spawn("schedule", keep(loaded.services.guard, seconds, work))
+        return failure
 
     async def finish(self, loaded: Loaded, server: Server) -> None:
         """Tell one plugin what still waits for it, then that the server stops for it; end it."""

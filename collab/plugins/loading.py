@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
@@ -18,10 +17,11 @@ from collab.plugins.deciders import may_decide
 from collab.plugins.discovery import Found, Problem, Unusable, find
 from collab.plugins.document import Document
 from collab.plugins.flow import BURST, RATE, Flow
-from collab.plugins.guard import HARMLESS_AT_ONCE, Guard, describe
+from collab.plugins.guard import HARMLESS_AT_ONCE, Guard
 from collab.plugins.incoming import check_message
 from collab.plugins.positions import Track
 from collab.plugins.queue import LIMIT, Queue
+from collab.plugins.raised import placed
 from collab.plugins.registry import Registry, check_marks
 from collab.plugins.services import Services
 from collab.plugins.settings import WrongSettings, read
@@ -80,8 +80,7 @@ class Loaded:
         """The folder, or the file, that its code is in."""
         if self.folder is not None:
             return str(self.folder)
-        module = sys.modules.get(type(self.plugin).__module__)
-        return str(getattr(module, "__file__", None) or self.found.where)
+        return self.found.place
 
     def subfolder(self, name: str) -> Path | None:
         """``static``, ``templates`` or ``migrations`` (the steps that make its own tables); None
@@ -108,6 +107,8 @@ class Loader:
         """What the settings, or an operator, switch off."""
         self.problems: list[Problem] = []
         """What can't be used."""
+        self.refused: dict[str, str] = {}
+        """By name, plugins that run, of which a newer version was refused, and why."""
         self._settings = settings
         self._store = store
         self._clock = clock
@@ -168,11 +169,20 @@ class Loader:
         except HARMLESS_AT_ONCE as error:
             if isinstance(error, KeyboardInterrupt) and not fresh:
                 raise  # somebody who would not wait for the server to start
-            raise Unusable(f"can't be made: {describe(error)}") from error
+            raise Unusable(f"can't be made: {placed(error, found.place)}") from error
+
+    def make_again(self, loaded: Loaded) -> Loaded:
+        """Make a plugin from the code that was loaded for it before. Raises `Unusable`."""
+        again = self._configured(loaded.found, type(loaded.plugin), loaded.folder)
+        again.generation = loaded.generation
+        return again
 
     def _make(self, found: Found, fresh: bool) -> Loaded:
-        name = found.name
         kind, folder = found.load(fresh=fresh)
+        return self._configured(found, kind, folder)
+
+    def _configured(self, found: Found, kind: type[Plugin], folder: Path | None) -> Loaded:
+        name = found.name
         if kind.api != API:
             raise Unusable(
                 f"it is written for version {kind.api!r:.50} of the plugin interface, and this"
@@ -194,6 +204,7 @@ class Loader:
             bounds.soft,
             bounds.hard,
         )
+        guard.place = found.place
         plugin.state = State(name, self._store)
         plugin.tables = Tables(name, self._store)
         plugin._services = services = Services(

@@ -52,6 +52,8 @@ class Listed:
     description: str
     """What it is for, or what is wrong with it."""
     hooks: tuple[str, ...] = ()
+    reload_error: str | None = None
+    """Why a newer version could not be loaded: the one from before runs on."""
 
 
 class PluginManager:
@@ -120,9 +122,11 @@ class PluginManager:
         return self.loader.problems
 
     def collect(self, loaded: Loaded) -> None:
-        """Ask a plugin what it offers."""
+        """Ask a plugin what it offers; what fails is left out."""
+        guard = loaded.services.guard
         implementations = self.loader.registry.implemented_by(loaded.found.name)
-        loaded.offered = collect(loaded.services.guard, implementations)
+        loaded.offered = collect(guard, implementations, guard.failed)
+        loaded.offered.announce()
 
     def connect(self) -> None:
         """Look up once who implements what, and who offers what."""
@@ -177,6 +181,7 @@ class PluginManager:
                 one.found.where,
                 purpose(type(one.plugin)),
                 tuple(self.loader.registry.hooks(name)),
+                self.loader.refused.get(name),
             )
             for name, one in self.loaded.items()
         ]
@@ -307,10 +312,10 @@ class PluginManager:
         await asyncio.gather(*(self.begin(one) for one in self.loaded.values()))
         self.publishing.begin()
 
-    async def begin(self, loaded: Loaded) -> None:
-        """Tell one plugin that the server has started."""
+    async def begin(self, loaded: Loaded) -> str | None:
+        """Tell one plugin that the server has started; returns how it failed to, if it did."""
         assert self._started is not None, "the server has not started"
-        await self._lifecycle.begin(loaded, self._started)
+        return await self._lifecycle.begin(loaded, self._started)
 
     async def told(self) -> None:
         """Return when the plugins were told everything that happened until now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 TEXT_LENGTH = 500
 """Characters of what is told of a failure."""
@@ -23,6 +24,21 @@ def named(error: BaseException) -> str:
     """The type of an exception, and what it says."""
     text = text_of(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def placed(error: BaseException, folder: str) -> str:
+    """`named`, and the file and line below ``folder`` that it comes from, where it has such."""
+    place = ""
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f" ({error.filename}:{error.lineno})"
+    else:
+        traceback = error.__traceback__
+        while traceback is not None:
+            file = traceback.tb_frame.f_code.co_filename
+            if file == folder or file.startswith(folder + os.sep):
+                place = f" ({file}:{traceback.tb_lineno})"
+            traceback = traceback.tb_next
+    return named(error) + place
 
 
 def text_of(value: object, length: int = TEXT_LENGTH) -> str:

@@ -10,12 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from collab.plugins.discovery import Found, Unusable
+from collab.plugins.collected import Offered, check_types, collect
+from collab.plugins.discovery import Found, Unusable, keep_modules
+from collab.plugins.guard import HARMLESS
 from collab.plugins.loading import Loaded
 from collab.plugins.manager import PluginManager
+from collab.plugins.raised import placed
+from collab.plugins.registry import Registry
+from collab.plugins.routes import Route
 from collab.plugins.settings import WrongSettings
 from collab.plugins.specs import SOFT
 from collab.storage.port import Store
@@ -26,8 +31,15 @@ log = logging.getLogger("collab.plugins")
 class Switchboard:
     """One change at a time; whoever registered with `follow` is called after each."""
 
-    def __init__(self, manager: PluginManager, store: Callable[[], Store]) -> None:
+    def __init__(
+        self,
+        manager: PluginManager,
+        store: Callable[[], Store],
+        check_routes: Callable[[Sequence[Route]], None] = lambda routes: None,
+    ) -> None:
+        """``check_routes`` raises for routes that can't be mounted."""
         self._manager = manager
+        self._check_routes = check_routes
         self._store = store
         self._lock = asyncio.Lock()
         self._followers: list[Callable[[], None]] = []
@@ -69,23 +81,72 @@ class Switchboard:
             self._changed()
 
     async def reload(self, name: str) -> None:
-        """Load a plugin anew; one that is off is switched on.
+        """Load a plugin again, as its files are now; one that is off is switched on.
 
-        When what is there now can't be used, the plugin goes on as it was. Raises LookupError,
+        When what is there now can't be used (it can't be imported or configured, what it
+        contributes or ``server_started`` fails), the plugin goes on as it was. Raises LookupError,
         `Unusable`.
         """
         async with self._changing(name):
             before = self._manager.loaded.get(name)
-            fresh = self._make(self._find(name) if before is None else before.found)
             if before is None:
-                await self._come(fresh)
+                await self._come(self._make(self._find(name)))
                 return
-            fresh.generation = before.generation + 1
-            await self._manager.loader.migrate(fresh)
-            hooks = self._manager.loader.registry.fail_closed(name)
-            with self._manager.gate.exchanging(name, hooks):
-                await self._take_out(before)
-                await self._take_in(fresh, "loaded anew")
+            bring_back = keep_modules(before.found)
+            try:
+                await self._exchange(before, bring_back)
+            except Unusable as error:
+                bring_back()
+                self._manager.loader.refused[name] = str(error)
+                self._changed()
+                log.error(
+                    "plugin %s: the new version failed: %s; the previous one still runs",
+                    name, error,
+                )
+                raise
+
+    async def _exchange(self, before: Loaded, bring_back: Callable[[], None]) -> None:
+        """Load a plugin again in the place of the one that runs. Raises `Unusable`.
+
+        ``bring_back`` makes its modules those that were imported before.
+        """
+        manager, name = self._manager, before.found.name
+        fresh = self._make(before.found)
+        fresh.generation = before.generation + 1
+        offered = self._tried(fresh, before)
+        await manager.loader.migrate(fresh)
+        hooks = manager.loader.registry.fail_closed(name)
+        with manager.gate.exchanging(name, hooks):
+            await self._take_out(before)
+            failure = await self._take_in(fresh, "loaded anew", offered)
+            if failure is None:
+                return
+            await manager.finish(fresh)
+            fresh.offered.withdraw()
+            manager.loader.registry.unregister(name)
+            bring_back()
+            await self._take_in(manager.loader.make_again(before), "started again")
+        raise Unusable(f"server_started failed: {failure}")
+
+    def _tried(self, fresh: Loaded, before: Loaded) -> Offered:
+        """What a plugin offers that is to come in the place of another. Raises `Unusable`."""
+        registry = Registry()
+        registry.register(fresh.found.name, fresh.plugin, fresh.services.guard)
+
+        def refuse(hook: str, error: BaseException) -> None:
+            raise Unusable(f"{hook} failed: {placed(error, fresh.place)}") from error
+
+        implementations = registry.implemented_by(fresh.found.name)
+        offered = collect(fresh.services.guard, implementations, refuse)
+        try:
+            check_types(offered, before.offered)
+        except ValueError as error:
+            refuse("document_types", error)
+        try:
+            self._check_routes(offered.routes)
+        except HARMLESS as error:
+            refuse("routes", error)
+        return offered
 
     @asynccontextmanager
     async def _changing(self, name: str) -> AsyncIterator[None]:
@@ -140,8 +201,13 @@ class Switchboard:
             raise
         await self._take_in(loaded, "switched on")
 
-    async def _take_in(self, loaded: Loaded, done: str) -> None:
-        """Begin a plugin whose tables are up to date; ``done`` says in the log what that was."""
+    async def _take_in(
+        self, loaded: Loaded, done: str, offered: Offered | None = None
+    ) -> str | None:
+        """Begin a plugin whose tables are up to date; ``done`` says in the log what that was.
+
+        ``offered`` is given of one that shall only come if it can start: returns why it could not.
+        """
         manager, loader = self._manager, self._manager.loader
         name = loaded.found.name
         try:
@@ -151,8 +217,14 @@ class Switchboard:
             raise
         self._forget(name)
         loader.attach(loaded, self._store())
-        manager.collect(loaded)
-        await manager.begin(loaded)
+        if offered is None:
+            manager.collect(loaded)
+        else:
+            loaded.offered = offered
+            offered.announce()
+        failure = await manager.begin(loaded)
+        if failure is not None and offered is not None:
+            return failure
         # From here to the end in one turn, so that nothing is told twice or not at all.
         manager.loaded = dict(sorted({**manager.loaded, name: loaded}.items()))
         manager.connect()
@@ -160,6 +232,7 @@ class Switchboard:
         manager.introduce(loaded)
         log.warning("plugin %s was %s by hand", name, done)
         self._changed()
+        return None
 
     def _give_up(self, loaded: Loaded, error: Unusable) -> None:
         name = loaded.found.name
@@ -172,6 +245,7 @@ class Switchboard:
         loader = self._manager.loader
         loader.off = [one for one in loader.off if one.name != name]
         loader.problems[:] = [one for one in loader.problems if one.name != name]
+        loader.refused.pop(name, None)
 
     async def _take_out(self, loaded: Loaded) -> None:
         manager = self._manager

@@ -49,7 +49,7 @@ from collab.web.idempotency import IDEMPOTENCY, Idempotency
 from collab.web.identity import Identities, identify
 from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
 from collab.web.operator import OPERATOR, Operator
-from collab.web.plugin_routes import PluginRoutes
+from collab.web.plugin_routes import PluginRoutes, check_routes
 from collab.web.readiness import Readiness
 from collab.web.secret import load_secret
 from collab.web.sources import SOURCES, Sources
@@ -101,7 +101,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     plugins.load()
     templates = jinja2.FileSystemLoader(template_folders(settings, plugins))
     aiohttp_jinja2.setup(app, loader=templates, autoescape=True)
-    switchboard = Switchboard(plugins, lambda: app[STORE])
+    switchboard = Switchboard(plugins, lambda: app[STORE], check_routes)
     app[administration.SWITCHBOARD] = switchboard
 
     def plugins_changed() -> None:

@@ -14,7 +14,7 @@ Answering 404 would show it a broken plugin in between; the old files are no lon
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from aiohttp import web
@@ -77,7 +77,10 @@ class PluginRoutes(PrefixResource):
         if folder is not None:
             router.add_static(f"{self._base}/plugins/{name}/static", folder)
         for route in loaded.offered.routes:
-            router.add_route(route.method, self._base + route.path, _answering(loaded, route))
+            try:
+                router.add_route(route.method, self._base + route.path, _answering(loaded, route))
+            except Exception as error:
+                loaded.services.guard.failed(f"route {route.method} {route.path}", error)
         self._routers[name] = loaded, router
         return router
 
@@ -92,6 +95,13 @@ class PluginRoutes(PrefixResource):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(())
+
+
+def check_routes(routes: Iterable[Route]) -> None:
+    """Raises for routes that no router takes: ``/{`` as a path."""
+    router = web.UrlDispatcher()
+    for route in routes:
+        router.add_route(route.method, route.path, route.handler)
 
 
 def _answering(loaded: Loaded, route: Route) -> Handler:

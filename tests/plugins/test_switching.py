@@ -79,6 +79,11 @@ async def get(server: Server, path: str) -> tuple[int, str]:
         return response.status, await response.text()
 
 
+async def as_listed(server: Server, name: str) -> dict[str, Any]:
+    found = json.loads((await get(server, "/api/plugins"))[1])["plugins"]
+    return next(dict(one) for one in found if one["name"] == name)
+
+
 class Reader:
     """A connection that stays, and what it is told."""
 
@@ -432,3 +437,66 @@ async def test_positions_of_a_plugin_that_is_loaded_anew_are_let_go(settings: Se
                 hello.ranges(document)
                 assert len(track._registries) == 2
                 await server.app[SWITCHBOARD].reload("hello")
+
+
+BROKEN = {
+    "routes": "def routes(self): return [('GET', 'no slash', self.greeting)]",
+    "exporters": "def exporters(self): return 1 / 0",
+    "importers": "def importers(self): raise KeyError('x')",
+    "document_types": "def document_types(self): raise RuntimeError('no')",
+    "schedules": "def schedules(self): return [(0, self.greeting)]",
+    "commands": "def commands(self): return ['x']",
+}
+"""By hook, what a new version has that can't be used."""
+
+
+@pytest.mark.parametrize("hook", [*BROKEN, "a path that no router takes", "server_started"])
+async def test_the_old_one_stays_until_the_new_one_works(
+    settings: Settings, tmp_path: Path, hook: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "plugins" / "hello" / "__init__.py"
+    before = file.read_text()
+    source = before.replace('GREETING = "hello"', 'GREETING = "howdy"')
+    if hook in BROKEN:
+        if hook == "routes":
+            source = source.replace("@hookimpl\n    def routes(self):", "def unused(self):")
+        source += f"\n    @hookimpl\n    {BROKEN[hook]}\n"
+    elif hook == "server_started":
+        source = source.replace('await self.state.set("starts"', 'if True: 1 / 0  # "starts"')
+        source = source.replace(', await self.state.get("starts", 0) + 1)', "")
+    else:
+        source = source.replace("/greeting/{name}", "/greeting/{name")
+    async with serve(settings) as server:
+        id = await server.create_document("Notes", "one")
+        reader = await Reader.open(server, id)
+        await reader.hear("message")
+        file.write_text(source)
+        status, answer = await post(server, "hello", "reload")
+        assert (status, answer["error"]["code"]) == (422, "plugin_unusable")
+        told = answer["error"]["message"]
+        if hook in ("exporters", "importers", "document_types", "server_started"):
+            line = 1 + next(
+                number for number, text in enumerate(source.splitlines())
+                if any(one in text for one in ("1 / 0", "KeyError", "RuntimeError"))
+            )  # fmt: skip
+            assert f"({file}:{line})" in told
+        assert (hook if hook in BROKEN else hook.split()[0]) in told or "route" in told
+        # It works as before, routes, messages and all.
+        assert await get(server, "/plugins/hello/api/greeting/Ada") == (200, "hello Ada")
+        await reader.socket.send_json([{"type": "message", "plugin": "hello", "data": 1}])
+        while (await reader.hear("message"))["data"] != {"again": "hello"}:
+            pass
+        shown = await as_listed(server, "hello")
+        assert shown["state"] == "on" and shown["reload_error"] in told
+        assert "the previous one still runs" in (await get(server, "/plugins"))[1]
+        bearer = server.operator["Authorization"].removeprefix("Bearer ")
+        words = ["plugins", "list", "--url", server.url, "--token", bearer]
+        assert await asyncio.to_thread(main, words) == 0
+        assert "the new version failed: " in capsys.readouterr().out
+        # A version that works comes in its place, and nothing is said of the other any more.
+        file.write_text(before.replace('"hello"', '"hullo"'))
+        assert (await post(server, "hello", "reload"))[0] == 200
+        assert await get(server, "/plugins/hello/api/greeting/Ada") == (200, "hullo Ada")
+        shown = await as_listed(server, "hello")
+        assert shown["reload_error"] is None
+        await reader.socket.close()
