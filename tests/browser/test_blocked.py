@@ -56,8 +56,8 @@ async def test_sockets_that_are_refused_while_one_writes(house: House) -> None:
     assert "can’t be sent" in await banner.inner_text()
     await ada.put_caret(4)
     await ada.type(", typed")
-    assert await ada.status("offline") == "Can’t send · unsaved changes"
     await ada.page.wait_for_selector('#status[title*="kept in this browser"]')
+    assert await ada.status("offline") == "Can’t send · unsaved changes kept"
     await ada.screenshot("blocked-writing")
     await ada.page.evaluate("globalThis.blocked = false")
     await ada.saved()

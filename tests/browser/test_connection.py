@@ -39,7 +39,7 @@ async def test_offline_and_back(house: House) -> None:
     await bob.put_caret(0)
     await bob.type("Bob's ")
     await ada.page.wait_for_selector('#status[title*="kept in this browser"]')
-    assert await ada.status("offline") == "Offline · unsaved changes"
+    assert await ada.status("offline") == "Offline · unsaved changes kept"
     assert await ada.text() == "Text: before meanwhile", "it stays readable"
     await ada.screenshot("offline")
 

@@ -56,7 +56,7 @@ test("a page that was open goes on, and says that it can't send", async () => {
   assert.equal(page.live.status.blocked, true);
   assert.equal(page.text, "text typed");
   const { text, title } = describe(page.live.status, true);
-  assert.equal(text, "Can’t send · unsaved changes");
+  assert.equal(text, "Can’t send · unsaved changes kept");
   assert.match(title, /kept in this browser/);
   room.blocked = false;
   await browser.clock.pass(30_000);

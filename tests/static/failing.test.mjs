@@ -52,10 +52,15 @@ test("what was typed and is unsent when a remote edit fails arrives, once", asyn
   page.type(4, " one");
   page.type(8, " two");
   await clock.pass(10);
-  room.intercept = () => false;
   failing(page, "applyRemote");
   room.edit(new Delta().insert("> "));
+  await clock.pass(500);
+  assert.equal(live.status.connection, "connected");
+  assert.equal(live.status.unsaved, 2, "it is not called saved before it has arrived");
+  room.intercept = () => false;
+  room.cut();
   await clock.pass(3000);
+  assert.equal(live.status.saving, false);
   assert.equal(room.text, "> text one two");
   assert.equal(page.text, room.text);
   assert.deepEqual(await live.rescues(), []);

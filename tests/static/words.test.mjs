@@ -41,28 +41,57 @@ test("one edit, two edits", () => {
 
 test("the status says whether the work is safe", () => {
   const status = (change) => ({
-    connection: "connected", unsaved: 0, atRisk: false, kept: true, keeps: true, sentence: null, ...change,
+    connection: "connected", unsaved: 0, atRisk: false, kept: true, keeps: true, blocked: false, taken: true,
+    sentence: null, ...change,
   });
   const said = (change, ...more) => {
     const { state, text } = describe(status(change), true, ...more);
     return `${state}: ${text}`;
   };
   assert.equal(said({}), "saved: Saved");
-  assert.equal(said({ unsaved: 1 }), "saving: Saving…");
+  assert.equal(said({ unsaved: 1, kept: false }), "saving: Saving…");
   assert.equal(said({ unsaved: 2, atRisk: true }), "late: Not saved yet");
   assert.equal(said({ connection: "connecting" }), "connecting: Connecting…");
   assert.equal(said({ connection: "connecting" }, true), "offline: Offline");
   assert.equal(said({ connection: "offline" }), "offline: Offline");
-  assert.equal(said({ connection: "offline", unsaved: 1 }), "offline: Offline · unsaved changes");
-  assert.equal(said({ connection: "offline", unsaved: 1, keeps: false }), "stopped: Offline · unsaved changes");
-  assert.equal(said({ unsaved: 1, atRisk: true, keeps: false }), "stopped: Not saved yet");
+  assert.equal(said({ connection: "offline", unsaved: 1 }), "offline: Offline · unsaved changes kept");
+  assert.equal(said({ connection: "offline", unsaved: 1, kept: false }), "offline: Offline · unsaved changes");
+  assert.equal(
+    said({ connection: "offline", unsaved: 1, kept: false, keeps: false }),
+    "stopped: Offline · unsaved changes, not kept",
+  );
+  assert.equal(said({ unsaved: 1, atRisk: true, kept: false, keeps: false }), "stopped: Not saved yet, not kept");
+  assert.equal(said({ connection: "offline", blocked: true, taken: false }), "offline: Read only");
+  assert.equal(said({ connection: "connecting", blocked: true }), "offline: Can’t send");
+  assert.equal(said({ connection: "offline", blocked: true, unsaved: 1 }), "offline: Can’t send · unsaved changes kept");
   assert.equal(said({ connection: "refused" }), "stopped: Not connected");
-  const offline = (change) => describe(status({ connection: "offline", unsaved: 1, ...change }), true).title;
-  assert.match(offline({}), /kept in this browser/);
-  assert.doesNotMatch(offline({ kept: false }), /kept in this browser/);
-  assert.match(offline({ kept: false, keeps: false }), /could not keep/);
   assert.equal(describe(status({ connection: "refused", sentence: "Gone." }), true).title, "Gone.");
   assert.equal(describe(status({}), false).text, "Read only");
+});
+
+test("what the status explains is true in each state", () => {
+  for (const connection of ["connecting", "connected", "offline", "refused"]) {
+    for (const unsaved of [0, 1]) {
+      for (const [kept, keeps] of [[true, true], [false, true], [false, false]]) {
+        for (const blocked of [true, false]) {
+          for (const taken of [true, false]) {
+            for (const again of [true, false]) {
+              const atRisk = unsaved > 0 && (connection !== "connected" || !keeps);
+              const status = { connection, unsaved, kept, keeps, blocked, taken, atRisk, sentence: null };
+              const { text, title } = describe(status, true, again);
+              const all = `${text} ${title}`;
+              const what = JSON.stringify({ ...status, again, all });
+              assert.equal(/is saved/.test(all) && (unsaved > 0 || !taken) && connection !== "connected", false, what);
+              assert.equal(/kept in this browser|changes kept/.test(all) && !(unsaved && kept), false, what);
+              assert.equal(/Saved/.test(text) && (unsaved > 0 || connection !== "connected"), false, what);
+              assert.equal(/\d/.test(text), false, "no count of keystrokes");
+              if (unsaved && !keeps && connection !== "refused") assert.match(all, /not kept/, what);
+            }
+          }
+        }
+      }
+    }
+  }
 });
 
 test("names can be read on every colour that is offered", () => {

@@ -22,6 +22,8 @@ const WRITTEN_WITHIN = 5_000;
 export class Keeping {
   /** Whether all unacknowledged edits are on this computer's disk. */
   kept = true;
+  /** Edits of this page that are left to a delivery, which is not through yet. */
+  owed = 0;
   /** Whether the browser's storage takes what it is given. */
   keeps = true;
   /** The client under whose name this page's work is kept. @type {string | null} */
@@ -32,6 +34,7 @@ export class Keeping {
   #unsent;
   #marks;
   #saves = 0;
+  #owing = new Map();
   #secured = false; // whether the newest state is being written to the disk itself
   #claims;
   #url;
@@ -103,6 +106,25 @@ export class Keeping {
     if (client) this.#unsent.remove(this.#id, client);
   }
 
+  /** A client's work is left to the next delivery: `count` edits of it. */
+  owe(client, count) {
+    if (!count) return;
+    this.#owing.set(client, count);
+    this.#count();
+  }
+
+  async #stillOwing() {
+    for (const client of [...this.#owing.keys()]) {
+      if (!(await this.#unsent.load(this.#id, client))) this.#owing.delete(client);
+    }
+    this.#count();
+    this.#page.changed();
+  }
+
+  #count() {
+    this.owed = [...this.#owing.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   /** Whether another tab, which could not know that this one lives, took its work over. */
   wasTaken({ client }) {
     return !this.#claims.certain && this.#marks.has(this.#id, client);
@@ -167,6 +189,7 @@ export class Keeping {
       await this.#released;
       await this.#bringOver();
       await this.#delivery.run();
+      await this.#stillOwing();
     } catch (error) {
       this.#environment.report(error); // what is there stays there for the next time
     } finally {

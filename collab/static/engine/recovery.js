@@ -116,6 +116,8 @@ export class Recovery {
       if (!keepsWholeText(error) && !delivered) {
         this.#keeping.rescue(error, attempt(() => machine?.unsent));
         this.#keeping.forget(client);
+      } else if (delivered && error.code !== "superseded") {
+        this.#keeping.owe(client, machine?.unsaved ?? 0);
       }
       this.#startOver(error);
       return;

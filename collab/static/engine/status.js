@@ -3,7 +3,7 @@
 /**
  * @typedef {object} Status
  * @property {import("./connection.js").ConnectionStatus} connection
- * @property {number} unsaved edits that are not acknowledged
+ * @property {number} unsaved edits that are not acknowledged: one for each keystroke
  * @property {boolean} saving whether there are any
  * @property {boolean} atRisk saving, and the server is away or slow, or the browser's storage
  *   refuses to keep the edits
@@ -18,12 +18,12 @@
 
 /**
  * @param {import("./synchronizer.js").Synchronizer} synchronizer
- * @param {{kept: boolean, keeps: boolean}} keeping
+ * @param {{kept: boolean, keeps: boolean, owed: number}} keeping
  * @returns {Status}
  */
-export function statusOf({ connection, machine, overdue }, { kept, keeps }) {
+export function statusOf({ connection, machine, overdue }, { kept, keeps, owed }) {
   const { status, error, retryAt, blocked } = connection;
-  const unsaved = machine?.unsaved ?? 0;
+  const unsaved = (machine?.unsaved ?? 0) + owed;
   const saving = unsaved > 0;
   return {
     connection: status,

@@ -3,6 +3,11 @@
 /** Being saved for less than this is not worth a word, in milliseconds. */
 const UNREMARKABLE = 400;
 
+/** Words that are to stay for a while: until then the ones before stay, in milliseconds. */
+const SETTLED = 300;
+
+const BLOCKED = "WebSockets are blocked on the way to the server.";
+
 /** What becomes of unsaved changes when this page is closed now. */
 function whetherSafe({ kept, keeps }) {
   if (!keeps) return "This browser could not keep a copy of them: leave this page open until they are saved.";
@@ -11,35 +16,37 @@ function whetherSafe({ kept, keeps }) {
     : "They are being written to this browser’s storage…";
 }
 
-function blockedStatus({ unsaved, keeps, taken }, safe) {
-  if (unsaved) return { state: keeps ? "offline" : "stopped", text: "Can’t send · unsaved changes", title: safe };
-  return { state: "offline", text: taken ? "Can’t send" : "Read only", title: "WebSockets are blocked on the way to the server." };
+/** What it says while nothing gets to the server; `way` is "Offline" or the like. */
+function away({ unsaved, kept, keeps, taken, sentence }, way, safe) {
+  if (unsaved && !keeps) return { state: "stopped", text: `${way} · unsaved changes, not kept`, title: safe };
+  if (unsaved) return { state: "offline", text: `${way} · unsaved changes${kept ? " kept" : ""}`, title: safe, kept };
+  const still = taken ? "Everything is saved." : "It can’t be changed until then.";
+  return { state: "offline", text: way, title: `${sentence ?? "The server can’t be reached."} ${still} Connecting again…` };
 }
 
 /**
  * What to show for a status of `LiveDocument`.
- * @param {{connection: string, unsaved: number, atRisk: boolean, kept: boolean, keeps: boolean, sentence: string|null}} status
+ * @param {{connection: string, unsaved: number, atRisk: boolean, kept: boolean, keeps: boolean,
+ *   blocked: boolean, taken: boolean, sentence: string|null}} status
  * @param {boolean} writable
  * @param {boolean} again whether it was connected before: then it is offline until it is again
- * @returns {{state: string, text: string, title: string}}
+ * @returns {{state: string, text: string, title: string, kept?: boolean}} kept: it says that
+ *   unsaved changes are
  */
 export function describe(status, writable, again = false) {
-  const { connection, unsaved, atRisk, keeps, blocked, sentence } = status;
+  const { connection, unsaved, atRisk, keeps, blocked, taken, sentence } = status;
   const safe = whetherSafe(status);
   if (connection === "refused") {
     const text = unsaved ? "Not connected · unsaved changes" : "Not connected";
     return { state: "stopped", text, title: sentence ?? "" };
   }
-  if (blocked && connection !== "connected") return blockedStatus(status, safe);
-  if (connection !== "connected" && unsaved) {
-    return { state: keeps ? "offline" : "stopped", text: "Offline · unsaved changes", title: safe };
+  if (connection !== "connected") {
+    if (blocked) return away({ ...status, sentence: BLOCKED }, taken ? "Can’t send" : "Read only", safe);
+    if (connection === "offline" || again || unsaved) return away(status, "Offline", safe);
+    return { state: "connecting", text: "Connecting…", title: "" };
   }
-  if (connection === "offline" || (connection === "connecting" && again)) {
-    return { state: "offline", text: "Offline", title: sentence ?? "Everything is saved. Connecting again…" };
-  }
-  if (connection === "connecting") return { state: "connecting", text: "Connecting…", title: "" };
   if (unsaved && atRisk) {
-    return { state: keeps ? "late" : "stopped", text: "Not saved yet", title: safe };
+    return { state: keeps ? "late" : "stopped", text: keeps ? "Not saved yet" : "Not saved yet, not kept", title: safe };
   }
   if (unsaved) return { state: "saving", text: "Saving…", title: "" };
   if (!writable) {
@@ -76,6 +83,9 @@ export class StatusLine {
     // An edit that is saved at once shall not make the line flicker at every key.
     if (next.state === "saving" && this.#shown?.state === "saved") {
       this.#timer = setTimeout(() => this.#draw(next), UNREMARKABLE);
+    } else if (next.kept && !this.#shown?.kept) {
+      // What is typed offline is kept some milliseconds later: that shall not flicker, either.
+      this.#timer = setTimeout(() => this.#draw(next), SETTLED);
     } else {
       this.#draw(next);
     }
