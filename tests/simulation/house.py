@@ -21,6 +21,7 @@ from typing import Any, cast
 from unittest import mock
 
 from aiohttp import WSMessage, WSMsgType
+from msgspec.structs import replace
 
 from collab.client.errors import Rescue
 from collab.client.events import Change, Ended, Restart, Retry, Saved
@@ -46,6 +47,8 @@ from tests.simulation.world import BrokenPromiseError
 
 DOCUMENT = "d"
 
+START = "The cat 😀 sat.\n"
+
 READER = frozenset({"read"})
 WRITER = frozenset({"read", "write"})
 
@@ -55,6 +58,8 @@ class Disk:
 
     def __init__(self, house: House) -> None:
         self.house = house
+        self.store = house.store
+        """What it began with, whatever is put in its place later."""
         self.killed = False
 
     async def _turn(self, mean: float) -> None:
@@ -75,10 +80,10 @@ class Disk:
         except (StorageError, asyncio.CancelledError):
             # Killed in the middle: what was handed over may be on disk or not.
             if self.killed and written:
-                await house.store.append(appends)
+                await self.store.append(appends)
             raise
         if not fails or written:
-            await house.store.append(appends)
+            await self.store.append(appends)
         if fails:
             await self._turn(0.5)
             raise StorageError("the disk did not answer")
@@ -87,19 +92,19 @@ class Disk:
         await self._turn(0.01)
         if not self.house.calm and self.house.random.random() < 0.03 * self.house.trouble:
             raise StorageError("the disk can't be read")
-        loaded = await self.house.store.load(id, revision)
+        loaded = await self.store.load(id, revision)
         await self._turn(0.01)
         return loaded
 
     async def last_sequence(self, document: str, client: str) -> tuple[int, int]:
         await self._turn(0.01)
-        found = await self.house.store.last_sequence(document, client)
+        found = await self.store.last_sequence(document, client)
         await self._turn(0.01)
         return found
 
     async def hash_at(self, id: str, revision: int) -> bytes | None:
         await self._turn(0.01)
-        found = await self.house.store.hash_at(id, revision)
+        found = await self.store.hash_at(id, revision)
         await self._turn(0.01)
         return found
 
@@ -107,20 +112,20 @@ class Disk:
         self, id: str, since: int, until: int | None = None
     ) -> AsyncIterator[Any]:
         await self._turn(0.01)
-        async for operation in self.house.store.operations(id, since, until):
+        async for operation in self.store.operations(id, since, until):
             yield operation
 
     async def save_snapshot(self, id: str, snapshot: Snapshot) -> None:
         await self._turn(0.05)
-        await self.house.store.save_snapshot(id, snapshot)
+        await self.store.save_snapshot(id, snapshot)
 
     async def document(self, id: str) -> DocumentRecord | None:
         self._check()
-        return await self.house.store.document(id)
+        return await self.store.document(id)
 
     async def touch(self, times: dict[str, float]) -> None:
         self._check()
-        await self.house.store.touch(times)
+        await self.store.touch(times)
 
 
 class Link:
@@ -129,6 +134,8 @@ class Link:
     def __init__(self, house: House, person: Person) -> None:
         self.house = house
         self.person = person
+        self.logged = house.logged()
+        """The log of the server that it leads to."""
         self.incoming: asyncio.Queue[WSMessage] = asyncio.Queue()
         self.closed = False
         """The server's side is closed."""
@@ -381,8 +388,8 @@ class Person:
 
     def edit(self) -> None:
         house = self.house
-        if self.replica.type is None or "write" not in self.replica.permissions:
-            return
+        if self.replica.client is None or "write" not in self.replica.permissions:
+            return  # `collab.client.Document` refuses it
         if house.gentle:
             content = self.replica.content
             delta = Delta().retain(house.random.choice(boundaries(content)))
@@ -395,15 +402,17 @@ class Person:
 
     def receive(self, data: bytes) -> None:
         house = self.house
+        assert self.link is not None
+        logged = self.link.logged
         try:
             for message in messages.decode_server(data):
                 for event in self.replica.receive(message):
                     house.note(self.user.id, type(event).__name__)
                     match event:
                         case Change():
-                            self._changed(event)
+                            self._changed(event, logged)
                         case Saved():
-                            if event.revision > len(house.logged()):
+                            if event.revision > len(logged):
                                 raise BrokenPromiseError("acknowledged before it was saved")
                         case Retry():
                             house.loop.call_later(event.after, self._resend)
@@ -416,26 +425,43 @@ class Person:
                                 raise BrokenPromiseError(f"sent away for good: {event.sentence}")
                             self.lost(event.retry_after)
                             return
+            self._check_saved(logged)
             self.flush()
         except Exception as error:
             house.fail(error)
 
+    def _check_saved(self, logged: list[Any]) -> None:
+        """Who says that all is saved shows the server's text."""
+        replica = self.replica
+        if not replica.welcomed or not replica.synchronized:
+            return
+        if replica.revision > len(logged):
+            raise BrokenPromiseError("all is said to be saved that the server lacks")
+        if replica.content.delta() != self.house.content(logged, replica.revision):
+            raise BrokenPromiseError("all is said to be saved, and the server has another text")
+
     def _rescued(self, rescue: Rescue | None) -> None:
         if rescue is None:
+            return
+        if rescue.code == "history_changed" and self.house.put_back:
+            self.house.note(self.user.id, "history_changed")
+            self.house.rescued += rescue.text
             return
         if rescue.code != "read_only":
             raise BrokenPromiseError(f"given up: {rescue.sentence}")
         if rescue.unsaved is None:
             raise BrokenPromiseError("a rescue copy of nothing")
         self.house.note(self.user.id, "rescued")
+        if self.house.older:  # What the server had may be lost before this person is back.
+            self.house.rescued += rescue.text
+            return
         self.house.rescued += "".join(
             str(op.get("insert", "")) for op in rescue.unsaved.ops
         )
 
-    def _changed(self, change: Change) -> None:
+    def _changed(self, change: Change, logged: list[Any]) -> None:
         if change.reset:
             return
-        logged = self.house.logged()
         if change.revision > len(logged):
             raise BrokenPromiseError(f"revision {change.revision} was seen before it was saved")
         entry = logged[change.revision - 1]
@@ -450,8 +476,13 @@ class Person:
 class House:
     """Everything, for one seed."""
 
-    def __init__(self, seed: int, duration: float = 6.0) -> None:
+    def __init__(self, seed: int, duration: float = 6.0, *, older: bool = False) -> None:
+        """``older``: now and then an older copy of the database is put back."""
         self.random = Random(seed)
+        self.older = older
+        self.put_back = 0
+        """How often that happened."""
+        self._contents: list[tuple[list[Any], list[Delta]]] = []
         self.rich = self.random.random() < 0.4
         self.gentle = self.random.random() < 0.4
         """People only insert, each character once: at the end all of them are there."""
@@ -502,6 +533,17 @@ class House:
     def logged(self) -> list[Any]:
         return self.store._documents[DOCUMENT].operations
 
+    def content(self, logged: list[Any], revision: int) -> Delta:
+        """What a log makes of the document, up to a revision."""
+        known = [contents for log, contents in self._contents if log is logged]
+        if not known:
+            known = [[Delta([{"insert": START}])]]
+            self._contents.append((logged, known[0]))
+        contents = known[0]
+        for entry in logged[len(contents) - 1 : revision]:
+            contents.append(contents[-1].compose(Delta(json.loads(entry.delta))))
+        return contents[revision]
+
     def _make_task(self, loop: asyncio.AbstractEventLoop, work: Any, **how: Any) -> Any:
         task = asyncio.Task(work, loop=loop, **how)
         self.tasks.append(task)
@@ -530,6 +572,24 @@ class House:
     async def _stop_and_start(self, server: Server) -> None:
         await server.stop()
         self.later(0.3, self._start_server)
+
+    def _put_back(self) -> None:
+        """The server dies, and an older copy of its database takes the place of what it wrote."""
+        self._kill()
+        kept = self.store._documents[DOCUMENT]
+        revision = self.random.randint(0, len(kept.operations))
+        self.note("put", "back", revision, len(kept.operations))
+        self.put_back += 1
+        operations = kept.operations[:revision]
+        older = MemoryStore()
+        older._documents[DOCUMENT] = replace(
+            kept,
+            record=replace(kept.record, revision=revision),
+            snapshots={at: one for at, one in kept.snapshots.items() if at <= revision},
+            operations=operations,
+            clients={one.client: (one.sequence, one.revision) for one in operations},
+        )
+        self.store = older
 
     def _cut(self) -> None:
         self.random.choice(self.people).lost()
@@ -571,7 +631,7 @@ class House:
         self.main = asyncio.current_task()
         self.loop.set_task_factory(self._make_task)
         self.over = asyncio.Event()
-        content = json.dumps([{"insert": "The cat 😀 sat.\n"}]).encode()
+        content = json.dumps([{"insert": START}]).encode()
         kind = "richtext" if self.rich else "text"
         await self.store.create(
             DocumentRecord(DOCUMENT, "Title", kind, "epoch", 0, 0.0, 0.0), content
@@ -587,6 +647,9 @@ class House:
             self._cut, self._cut, self._cut, self._resend, self._resend, self._kill, self._stop,
             self._edit_on_server, self._permit, self._permit,
         )
+        if self.older:
+            for _ in range(2):
+                self.loop.call_later(self.random.random() * self.duration, self._put_back)
         for _ in range(int(12 * self.trouble)):
             self.loop.call_later(
                 self.random.random() * self.duration, self.random.choice(troubles)
@@ -608,7 +671,7 @@ class House:
         self._check_readers()
         logged = self.logged()
         content = document_type("richtext" if self.rich else "text").content(
-            Delta([{"insert": "The cat 😀 sat.\n"}])
+            Delta([{"insert": START}])
         )
         sequences: dict[str, int] = {}
         for number, entry in enumerate(logged, 1):
@@ -627,7 +690,11 @@ class House:
                 raise BrokenPromiseError(f"{person.user.id} ends with another text")
         kept = content.text() + self.rescued
         for token in self.tokens if self.gentle else ():
-            if (count := kept.count(token)) != 1:
+            if self.put_back:
+                # Whoever saw it has it in a copy, and so may others; the text has it once at most.
+                if token not in kept or content.text().count(token) > 1:
+                    raise BrokenPromiseError(f"{token} was typed once and is lost, or doubled")
+            elif (count := kept.count(token)) != 1:
                 raise BrokenPromiseError(f"{token} was typed once and is there {count} times")
 
 
@@ -651,9 +718,9 @@ def _one_seed_for_all(random: Random) -> Iterator[None]:
         yield
 
 
-def simulate(seed: int) -> House:
+def simulate(seed: int, *, older: bool = False) -> House:
     """Run one seed; returns the house for a look around. Raises what went wrong."""
-    house = House(seed)
+    house = House(seed, older=older)
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
