@@ -145,8 +145,14 @@ def _in_folder(folder: Path, bundled: bool, problems: list[Problem]) -> Iterator
         name = path.name
         if name.startswith((".", "_")):
             continue
-        if path.is_dir():
-            if (path / "__init__.py").is_file():
+        try:
+            folder_of_plugin, there = path.is_dir(), (path / "__init__.py").is_file()
+        except OSError as error:
+            why = f"it can't be read: {error.strerror}"
+            problems.append(Problem(name, str(path), why, path, bundled))
+            continue
+        if folder_of_plugin:
+            if there:
                 # Absolute, as Python names the files of its code: by that the watchdog knows it.
                 yield Found(name, str(path), Path(os.path.abspath(path)), bundled)
             else:

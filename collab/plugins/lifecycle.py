@@ -64,7 +64,7 @@ class Lifecycle:
             if guard.failures > failures and where == "server_started":
                 failure = what
         for seconds, work in loaded.offered.schedules:
-            loaded.services.tasks.spawn("schedule", keep(loaded.services.guard, seconds, work))
+            loaded.services.tasks.run("schedule", keep(loaded.services.guard, seconds, work))
         return failure
 
     async def finish(self, loaded: Loaded, server: Server) -> None:

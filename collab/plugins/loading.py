@@ -17,7 +17,7 @@ from collab.plugins.deciders import may_decide
 from collab.plugins.discovery import Found, Problem, Unusable, find
 from collab.plugins.document import Document
 from collab.plugins.flow import BURST, RATE, Flow
-from collab.plugins.guard import HARMLESS_AT_ONCE, Guard
+from collab.plugins.guard import HARMLESS, HARMLESS_AT_ONCE, Guard
 from collab.plugins.incoming import check_message
 from collab.plugins.positions import Track
 from collab.plugins.queue import LIMIT, Queue
@@ -235,6 +235,10 @@ class Loader:
             taken = await store.tables.migrate(name, folder)
         except StorageError as error:
             raise Unusable(str(error)) from error
+        except HARMLESS as error:  # a folder that can't be read, whatever its files do
+            raise Unusable(
+                f"its tables can't be migrated: {placed(error, loaded.place)}"
+            ) from error
         if taken:
             log.info("plugin %s: migrated its tables to %s", name, taken[-1])
         return taken

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 from collab.plugins.archive import Archive
 from collab.plugins.base import Plugin
 from collab.plugins.collected import Offered, collect
+from collab.plugins.contained import for_all, for_each
 from collab.plugins.discovery import Found, Problem, Unusable, find
 from collab.plugins.exchange import Exchange, Offer
 from collab.plugins.gate import Gate
@@ -100,8 +100,7 @@ class PluginManager:
         What is wrong with one is kept in `problems`, and logged. Raises `WrongSettings`.
         """
         self.loaded = self.loader.load(self._installed)
-        for one in self.loaded.values():
-            self.collect(one)
+        for_each(self.loaded.values(), "being loaded", self.collect)
         self.connect()
         for name, why in self.loader.missing().items():
             self._miss(name, why)
@@ -220,7 +219,7 @@ class PluginManager:
 
     def browser_halves(self) -> list[BrowserHalf]:
         """What the page loads, for each plugin that has a browser half."""
-        halves = map(browser_half, self.loaded.values())
+        halves = for_each(self.loaded.values(), "its static files", browser_half)
         return [half for half in halves if half is not None]
 
     def static_folder(self, name: str) -> Path | None:
@@ -233,12 +232,20 @@ class PluginManager:
 
     def template_folders(self) -> list[Path]:
         """Where templates are looked for; each plugin's are below ``NAME/`` in its folder."""
-        folders = (one.subfolder("templates") for one in self.loaded.values())
+        folders = for_each(
+            self.loaded.values(), "its templates", lambda one: one.subfolder("templates")
+        )
         return [folder for folder in folders if folder is not None]
 
     def health(self) -> dict[str, Health]:
         """How each plugin is doing."""
-        return {name: one.services.health() for name, one in self.loaded.items()}
+        return dict(
+            for_each(
+                self.loaded.values(),
+                "its health",
+                lambda one: (one.found.name, one.services.health()),
+            )
+        )
 
     def close_breaker(self, name: str) -> bool:
         """Close a plugin's circuit breaker by hand; False when there is no such plugin."""
@@ -254,8 +261,9 @@ class PluginManager:
     def attach(self, store: Store) -> None:
         """Keep what plugins keep in ``store``, and read documents from there."""
         self._archive.store = store
-        for one in self.loaded.values():
-            self.loader.attach(one, store)
+        for_each(
+            self.loaded.values(), "its state", lambda one: self.loader.attach(one, store)
+        )
 
     async def prepare(self) -> dict[str, Sequence[str]]:
         """Bring the plugins' own tables to their versions; the steps taken by plugin.
@@ -309,7 +317,7 @@ class PluginManager:
         self._started = Started(self._server(rooms), http, admit, self.publishing, read)
         self._lifecycle.watch()
         await self.prepare()
-        await asyncio.gather(*(self.begin(one) for one in self.loaded.values()))
+        await for_all(self.loaded.values(), "its start", self.begin)
         self.publishing.begin()
 
     async def begin(self, loaded: Loaded) -> str | None:
@@ -319,7 +327,9 @@ class PluginManager:
 
     async def told(self) -> None:
         """Return when the plugins were told everything that happened until now."""
-        await asyncio.gather(*(one.services.queue.drain() for one in self.loaded.values()))
+        await for_all(
+            self.loaded.values(), "being told", lambda one: one.services.queue.drain()
+        )
 
     async def stop(self) -> None:
         """Tell the plugins what still waits for them, then that the server stops; end them.
@@ -327,9 +337,8 @@ class PluginManager:
         Comes after the rooms are closed. Takes some three seconds at most.
         """
         self.publishing.end()
-        await asyncio.gather(*(self.finish(one) for one in self.loaded.values()))
-        for one in self._offered():
-            one.withdraw()
+        await for_all(self.loaded.values(), "its end", self.finish)
+        for_each(self.loaded.values(), "its end", lambda one: one.offered.withdraw())
         self._lifecycle.unwatch()
 
     async def finish(self, loaded: Loaded) -> None:

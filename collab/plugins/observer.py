@@ -12,6 +12,7 @@ from typing import Any
 
 from collab.ot import Delta
 from collab.plugins.archive import Operation
+from collab.plugins.contained import for_each
 from collab.plugins.document import OpenRoom
 from collab.plugins.gate import Gate
 from collab.plugins.house import House
@@ -90,8 +91,11 @@ class Observer:
         document = self._house.document_of(room)
         self._wiring.tell("document_closed", document)
         self._house.closed(document.id)
-        for one in self._loaded().values():
-            one.services.forget(document.id)
+        for_each(
+            self._loaded().values(),
+            "a document's end",
+            lambda one: one.services.forget(document.id),
+        )
 
     def joined(self, room: OpenRoom, session: Session) -> None:
         self._wiring.tell_of("session_joined", self._house.document_of(room), session)

@@ -112,9 +112,12 @@ class Publishing:
             if one.guard.plugin == sender:
                 continue
             backlog = self._backlogs[one.guard.plugin]
-            if backlog.size + len(encoded) > SIZE:
-                queue.drop("published")
-            queue.push(lane, one, topic, sender, _Said(encoded, backlog), document)
+            try:
+                if backlog.size + len(encoded) > SIZE:
+                    queue.drop("published")
+                queue.push(lane, one, topic, sender, _Said(encoded, backlog), document)
+            except Exception as error:
+                one.guard.provoked("published", error, 0.0)
 
 
 def check_topic(topic: str) -> None:

@@ -12,7 +12,7 @@ import pluggy
 from collab.plugins.base import Plugin
 from collab.plugins.caller import Implementation
 from collab.plugins.discovery import Unusable
-from collab.plugins.guard import HARMLESS, Guard, describe
+from collab.plugins.guard import HARMLESS_AT_ONCE, Guard, describe
 from collab.plugins.publishing import Hearing
 from collab.plugins.specs import FAIL_CLOSED, HOOKS, PROJECT, Hooks
 
@@ -71,7 +71,7 @@ class Registry:
     def _wants(self, name: str, plugin: Plugin, hook: str) -> bool:
         try:
             return bool(plugin.wants(hook))
-        except HARMLESS as error:
+        except HARMLESS_AT_ONCE as error:
             self._guards[name].failed("wants", error)
             return True
 

@@ -105,7 +105,7 @@ class Services:
         self.followed.pop(document, None)
         ranges = self.ranged.pop(document, None)
         if ranges is not None and ranges.stale and not self.tasks.ended:
-            flushing = self.flushing[document] = self.tasks.spawn("ranges", ranges.flush())
+            flushing = self.flushing[document] = self.tasks.run("ranges", ranges.flush())
             flushing.add_done_callback(lambda task: self._flushed(document, task))
 
     def _flushed(self, document: str, task: asyncio.Task[None]) -> None:

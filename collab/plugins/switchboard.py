@@ -262,4 +262,7 @@ class Switchboard:
 
     def _changed(self) -> None:
         for changed in self._followers:
-            changed()
+            try:
+                changed()
+            except Exception:
+                log.exception("not everybody was told that plugins have changed")

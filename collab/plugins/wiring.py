@@ -62,12 +62,18 @@ class Wiring:
     def tell(self, hook: str, document: Document, *arguments: Any) -> None:
         """Put a fact about a document into the queue of every plugin that listens."""
         for queue, implementation in self.listeners[hook]:
-            queue.push(document.id, implementation, document, *arguments)
+            try:
+                queue.push(document.id, implementation, document, *arguments)
+            except Exception as error:
+                implementation.guard.provoked(hook, error, 0.0)
 
     def tell_of(self, hook: str, document: Document, session: Session) -> None:
         """Tell every plugin that listens what a session has done."""
         for queue, implementation in self.listeners[hook]:
-            queue.push_session(session, document.id, implementation, document, session)
+            try:
+                queue.push_session(session, document.id, implementation, document, session)
+            except Exception as error:
+                implementation.guard.provoked(hook, error, 0.0)
 
     def room(self, hook: str, session: Session) -> asyncio.Event | None:
         """What to wait for before more of a hook is caused by a session's user; None: there is
