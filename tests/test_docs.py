@@ -83,3 +83,14 @@ def test_every_route_is_documented(tmp_path: Path) -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), link
+
+
+THREATS = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("named", sorted(set(re.findall(r"`(tests/[^`]+)`", THREATS))))
+def test_what_holds_a_threat_exists(named: str) -> None:
+    """A line of the threat model that no test holds any more is not to be read as one."""
+    file, _, test = named.partition("::")
+    text = (ROOT / file).read_text(encoding="utf-8")
+    assert not test or re.search(rf"def {test}\(", text), f"{file} has no {test}"
