@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import algebra, load, plugins, vetting
+from benchmarks import algebra, load, plugins, stalls, vetting
 from benchmarks.chart import draw
 
 RESULTS = Path(__file__).parent / "results"
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
     parser.add_argument(
         "only", nargs="*",
-        help="algebra, throughput, latency, keystroke, opening, memory, vetting, plugins",
+        help="algebra, throughput, latency, keystroke, opening, memory, vetting, plugins, stalls",
     )
     arguments = parser.parse_args()
     quick = arguments.quick
@@ -63,6 +63,10 @@ def main() -> None:
         "plugins": (
             "What plugins cost, against none",
             lambda: plugins.measure(2.0, 4.0, 1) if quick else plugins.measure(),
+        ),
+        "stalls": (
+            "How long expensive requests keep the edits of others waiting",
+            lambda: stalls.measure(1 if quick else 3),
         ),
     }
     unknown = set(arguments.only) - set(sections)

@@ -16,6 +16,7 @@ from collab.cli.offline import load_plugins
 from collab.cli.progress import Progress, progress
 from collab.cli.reading import STDIN, read_file
 from collab.ot import document_types
+from collab.protocol.contents import Bounds
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Settings
 from collab.rooms.checking import check
@@ -24,8 +25,8 @@ from collab.storage import Store, open_store_for_reading
 from collab.storage.backup import EXTENSION, BadBackup, read
 from collab.storage.port import Damaged, StorageError
 
-_ANY_SIZE = 2**62
-"""Units that a content in a backup may have: nobody imports it here."""
+_ANY_SIZE = Bounds(2**62, 2**62)
+"""What a content in a backup may be: nobody imports it here."""
 
 
 class Result(Struct):

@@ -15,6 +15,7 @@ from collab.cli.library import EXTENSIONS, Entry, Restored
 from collab.cli.lock import locked
 from collab.ot import document_types
 from collab.plugins.manager import PluginManager
+from collab.protocol.contents import Bounds
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Settings
 from collab.rooms.new import new_document
@@ -59,12 +60,11 @@ class DirectLibrary:
     def create(self, title: str, type: str, content: Any) -> Entry:
         self._learn(type)
         try:
-            record, delta = new_document(
-                title, type, content, self._settings.limits.document_size
-            )
+            bounds = Bounds.of(self._settings.limits)
+            record, first = new_document(title, type, content, bounds)
         except CollabError as error:
             raise Failure(error.sentence) from error
-        self._run(self._store.create(record, msgspec.json.encode(delta.ops)))
+        self._run(self._store.create(record, first))
         return _entry(record)
 
     def delete(self, id: str) -> None:
@@ -92,8 +92,8 @@ class DirectLibrary:
 
     def restore(self, data: bytes, title: str | None, without: Sequence[str]) -> Restored:
         self._plugins()  # they bring types of documents, and tables for what they keep
-        limit = self._settings.limits.document_size
-        work = restore(self._store, data, limit, title=title, without=without)
+        bounds = Bounds.of(self._settings.limits)
+        work = restore(self._store, data, bounds, title=title, without=without)
         restored = self._told(work)
         return Restored(**asdict(_entry(restored.record)), original=restored.original)
 

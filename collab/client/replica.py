@@ -169,6 +169,7 @@ class Replica:
             pending.delta,
             self.limits.get("operation_size", 128 * 1024),
             self.limits.get("message_size", 256 * 1024) - ROOM,
+            self.limits.get("operation_parts"),
         )
         if rest is None:
             self._flight_ticket = self._ticket

@@ -13,17 +13,25 @@ ROOM = 256
 """Bytes of a message that are not its delta."""
 
 
-def split(delta: Delta, units: int, size: int) -> tuple[Delta, Delta | None]:
+def split(
+    delta: Delta, units: int, size: int, parts: int | None = None
+) -> tuple[Delta, Delta | None]:
     """``(first, rest)`` with ``first.compose(rest) == delta``; ``rest`` is None if it fits whole.
 
     ``first`` inserts at most ``units`` UTF-16 code units and takes at most ``size`` bytes of
     JSON, except that it always makes some progress: a character or an embed is never cut.
+    It has half as many parts as ``parts`` says may be sent, since what others write meanwhile may
+    part it further before it is sent again.
     """
+    most = None if parts is None else max(parts // 2, 1)
     ops = delta.ops
     first: list[Op] = []
     output = 0
     progress = False
     for index, op in enumerate(ops):
+        if most is not None and progress and len(first) >= most:
+            remaining = ops[index:]
+            break
         text = op.get("insert")
         # A character takes a byte at least: what is longer need not be written out.
         if isinstance(text, str) and len(text) > min(units, size):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Self
 
 from collab.ot.delta import Delta
+from collab.ot.parts import Part
 
 
 class Content(ABC):
@@ -37,6 +38,17 @@ class Content(ABC):
     @abstractmethod
     def delta(self) -> Delta:
         """Return the whole as a delta of inserts."""
+
+    def parts(self) -> Iterator[Part]:
+        """Yield the inserts that make the whole, long texts in pieces that never cut a character.
+
+        Do not edit before the last one is taken. Neighbours may have equal attributes.
+        """
+        return iter(self.delta().parts)
+
+    def part_count(self) -> int:
+        """Return how many `parts` there are."""
+        return sum(1 for _ in self.parts())
 
     @abstractmethod
     def pieces(self) -> Iterator[str]:

@@ -11,10 +11,19 @@ from collections.abc import Iterator
 
 from collab.ot import attributes as formats
 from collab.ot.canonical import canonical
+from collab.ot.combine import cut_out
 from collab.ot.errors import InvalidOperation
 from collab.ot.matching import Tokens, matches
-from collab.ot.parts import Part, chop, is_insert, tidy
+from collab.ot.parts import Part, chop, is_insert, size, tidy
+from collab.ot.trimming import common_end, common_start, cuts_character
 from collab.ot.units import to_text, to_units
+
+LARGE = 128 * 1024
+"""Units of two documents, up to which they are compared character by character at once."""
+
+FINEST = 2 * 1024 * 1024
+"""Units of what is left of two documents without what they begin and end with. More is taken to
+be another text: it would take a second, and a list of each character."""
 
 
 def diff(a: list[Part], b: list[Part]) -> list[Part]:
@@ -24,6 +33,25 @@ def diff(a: list[Part], b: list[Part]) -> list[Part]:
     """
     if not (all(map(is_insert, a)) and all(map(is_insert, b))):
         raise InvalidOperation("Only two documents can be compared: deltas of inserts only.")
+    long, other = sum(map(size, a)), sum(map(size, b))
+    if long + other <= LARGE:
+        return _compared(a, b)
+    head = common_start(a, b)
+    while cuts_character(a, head) or cuts_character(b, head):
+        head -= 1
+    tail = min(common_end(a, b), min(long, other) - head)
+    while cuts_character(a, long - tail) or cuts_character(b, other - tail):
+        tail -= 1
+    before, after = cut_out(a, head, long - tail), cut_out(b, head, other - tail)
+    if long + other - 2 * (head + tail) <= FINEST:
+        changed = _compared(before, after)
+    else:
+        removed = long - tail - head
+        changed = [*after, -removed] if removed else after
+    return chop(tidy([head, *changed] if head else changed))
+
+
+def _compared(a: list[Part], b: list[Part]) -> list[Part]:
     embeds: dict[str, int] = {}
     before, after = _tokens(a, embeds), _tokens(b, embeds)
     if not (isinstance(before, str) and isinstance(after, str)):

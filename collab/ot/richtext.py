@@ -147,6 +147,15 @@ class RichContent(Chunked[Runs]):
         """Return the whole as a delta of inserts."""
         return Delta.of_parts(self._join(list(self._walk())))
 
+    def parts(self) -> Iterator[Part]:
+        """Yield the runs of all chunks; see `Content.parts`."""
+        for runs in self._walk():
+            yield from runs
+
+    def part_count(self) -> int:
+        """Return how many `parts` there are, without looking at each."""
+        return sum(map(len, self._walk()))
+
     def pieces(self) -> Iterator[str]:
         """Yield the plain text in pieces that never cut a character. Embeds are left out."""
         for runs in self._walk():

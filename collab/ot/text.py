@@ -94,6 +94,10 @@ class TextContent(Chunked[str]):
         text = "".join(self._walk())
         return Delta.of_parts([text] if text else [])
 
+    def parts(self) -> Iterator[Part]:
+        """Yield the text in pieces; see `Content.parts`."""
+        return filter(None, self._walk())
+
     def pieces(self) -> Iterator[str]:
         """Yield the text in pieces that never cut a character."""
         return map(to_text, self._walk())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 import msgspec
 
 from collab.ot import Content, Delta
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
-from collab.rooms.replay import replayed
+from collab.rooms.replay import is_large_to_replay, replayed
+from collab.rooms.turns import aside
 from collab.storage.port import Author, DocumentRecord, Store, StoredOperation
 
 AUTHORS = 5000
@@ -130,7 +131,8 @@ class Archive:
             raise CollabError(errors.BAD_REVISION, str(error)) from error
         if loaded is None:
             raise CollabError(errors.NO_DOCUMENT)
-        content = await asyncio.to_thread(replayed, loaded)
+        replay = partial(replayed, loaded)
+        content = await aside(replay) if is_large_to_replay(loaded) else replay()
         at = loaded.operations[-1].revision if loaded.operations else loaded.snapshot.revision
         return loaded.document, Contents(at, content)
 

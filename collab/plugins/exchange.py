@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import Any, Literal
 
-from collab.ot import Delta
 from collab.plugins.document import Document
 from collab.plugins.guard import HARMLESS, HARMLESS_AT_ONCE, Guard
 from collab.plugins.offers import Format, Imported
 from collab.plugins.raised import harmless, text_of
 from collab.protocol import errors
+from collab.protocol.contents import encoded_text, is_large
 from collab.protocol.errors import CollabError
+from collab.rooms.turns import aside
 from collab.storage.backup import FORMAT
 
 BUDGET = 60.0
@@ -48,7 +50,10 @@ class Exchange:
         """A document in a format. Raises `CollabError`: there is no such, or it can't be done."""
         offer = _find(self.exporters, name, "exported as")
         answer = await _convert("export", offer, (document,), (str, bytes))
-        return offer.format, answer.encode() if isinstance(answer, str) else answer
+        if isinstance(answer, bytes):
+            return offer.format, answer
+        encode = partial(encoded_text, answer)
+        return offer.format, await aside(encode) if is_large(answer) else encode()
 
     async def read(self, name: str, data: bytes, filename: str) -> tuple[str, Imported, str]:
         """What a file holds: the plugin that read it, what it made of it, and a title.
@@ -59,11 +64,6 @@ class Exchange:
         imported = await _convert("import", offer, (data, filename), Imported)
         title = imported.title or PurePath(filename).stem or "Untitled"
         return offer.guard.plugin, imported, title
-
-
-def content_of(imported: Imported) -> Any:
-    """The content of what was imported, in the form in which documents are made."""
-    return imported.delta.ops if isinstance(imported.delta, Delta) else imported.delta
 
 
 def _by_name(

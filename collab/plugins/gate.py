@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from collab.ot import Delta
 from collab.plugins.access import Action, Request
@@ -16,11 +17,15 @@ from collab.plugins.document import Document
 from collab.plugins.guard import HARMLESS
 from collab.plugins.offers import Contribution, NewDocument
 from collab.protocol import errors
+from collab.protocol.contents import Bounds, is_large
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
 from collab.rooms.new import DOCUMENT_ID, new_document, new_names
 from collab.rooms.port import Session
+from collab.rooms.turns import aside
 from collab.storage.port import DocumentRecord
+
+T = TypeVar("T")
 
 Ask = Callable[[str], Sequence[Implementation]]
 """Who implements a hook, in order."""
@@ -51,10 +56,10 @@ class _Exchange:
 class Gate:
     """The questions that are put to plugins, one after the other."""
 
-    def __init__(self, ask: Ask, limit: int) -> None:
-        """``limit`` bounds a document that a plugin brings, in UTF-16 code units."""
+    def __init__(self, ask: Ask, bounds: Bounds) -> None:
+        """``bounds`` are those of a document that a plugin brings."""
         self._ask = ask
-        self._limit = limit
+        self._bounds = bounds
         self.exchanged: dict[str, _Exchange] = {}
         """By name, the plugins that are being loaded again, or were lost while they were."""
         self.missing: dict[str, str] = {}
@@ -178,8 +183,10 @@ class Gate:
                 found.append(answer)
         return found
 
-    async def initial_content(self, document: Document, check: Callable[[Any], Delta]) -> Any:
-        """What a new document begins with, if a plugin says.
+    async def initial_content(
+        self, document: Document, check: Callable[[str | Delta], Awaitable[T]]
+    ) -> T | None:
+        """What a new document begins with, if a plugin says, as ``check`` makes it.
 
         ``check`` raises for what can't be the content of the document.
         """
@@ -188,13 +195,13 @@ class Gate:
             if answer is None:
                 continue
             try:
-                return check(answer)
+                return await check(answer)
             except HARMLESS as error:
                 one.guard.failed("initial_content", error)
         return None
 
-    async def find_document(self, id: str) -> tuple[DocumentRecord, Delta] | None:
-        """A document from elsewhere, if a plugin has one by that id."""
+    async def find_document(self, id: str) -> tuple[DocumentRecord, bytes] | None:
+        """A document from elsewhere and its content in JSON, if a plugin has one by that id."""
         asked = self._ask("find_document")
         if not asked or not DOCUMENT_ID.fullmatch(id):
             return None
@@ -203,10 +210,11 @@ class Gate:
             if found is None:
                 continue
             try:
-                content = found.content.ops if isinstance(found.content, Delta) else found.content
-                return new_document(
-                    found.title, found.type, content, self._limit, names=new_names(id)
+                make = partial(
+                    new_document, found.title, found.type, found.content, self._bounds,
+                    names=new_names(id),
                 )
+                return await aside(make) if is_large(found.content) else make()
             except HARMLESS as error:
                 one.guard.failed("find_document", error)
         return None

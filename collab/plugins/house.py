@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
-
-import msgspec
 
 from collab.ot import Delta
 from collab.plugins.archive import Archive, Contents
 from collab.plugins.document import Document, NotOpen, OpenRoom
-from collab.plugins.exchange import Exchange, content_of
+from collab.plugins.exchange import Exchange
 from collab.plugins.frozen import FrozenRoom
 from collab.plugins.gate import Gate
 from collab.plugins.ordered import OrderedRoom
@@ -18,8 +17,10 @@ from collab.plugins.positions import Track
 from collab.plugins.state import kept
 from collab.plugins.wiring import Wiring
 from collab.protocol import errors
+from collab.protocol.contents import Bounds, is_large
 from collab.protocol.errors import CollabError
-from collab.rooms.new import Names, first_content, new_document
+from collab.rooms.new import Names, new_document
+from collab.rooms.turns import aside
 from collab.storage.port import DocumentRecord, Kept, Store, StoredOperation
 
 
@@ -27,14 +28,14 @@ class House:
     """What stands behind a `Server`, as far as documents go."""
 
     def __init__(
-        self, archive: Archive, wiring: Wiring, gate: Gate, exchange: Exchange, limit: int
+        self, archive: Archive, wiring: Wiring, gate: Gate, exchange: Exchange, bounds: Bounds
     ) -> None:
-        """``limit`` bounds a new document, in UTF-16 code units."""
+        """``bounds`` are those of a new document."""
         self._archive = archive
         self._wiring = wiring
         self._gate = gate
         self._exchange = exchange
-        self._limit = limit
+        self._bounds = bounds
         self._documents: dict[str, Document] = {}
         """Those that are open, by id."""
         self._tracks: dict[str, Track] = {}
@@ -81,19 +82,20 @@ class House:
         ``state`` is what plugins keep for it from its beginning. Raises `CollabError` that says
         what is wrong with it, and `Conflict` if there is one of these ``names``.
         """
-        limit = self._limit
-        given = content.ops if isinstance(content, Delta) else content
-        begins = "" if given is None else given
-        record, delta = new_document(title, type, begins, limit, names=names)
+        bounds = self._bounds
 
-        def check(answer: str | Delta) -> Delta:
-            ops = answer.ops if isinstance(answer, Delta) else answer
-            return first_content(type, ops, limit)
+        async def made(begins: Any, names: Names | None) -> tuple[DocumentRecord, bytes]:
+            make = partial(new_document, title, type, begins, bounds, names=names)
+            return await aside(make) if is_large(begins) else make()
 
-        if given is None:
-            begun = await self._gate.initial_content(self.document(record), check)
-            delta = delta if begun is None else begun
-        await self._store().create(record, msgspec.json.encode(delta.ops), state)
+        record, first = await made("" if content is None else content, names)
+
+        async def check(answer: str | Delta) -> bytes:
+            return (await made(answer, names))[1]
+
+        if content is None:
+            first = await self._gate.initial_content(self.document(record), check) or first
+        await self._store().create(record, first, state)
         self._wiring.tell("document_created", self.document(record))
         return self.document(record)
 
@@ -119,7 +121,7 @@ class House:
                 f"The plugin {plugin} can't keep what it has read beside the text: {error}",
             ) from error
         return await self.make_document(
-            title or own, imported.type, content_of(imported), names=names, state=state
+            title or own, imported.type, imported.delta, names=names, state=state
         )
 
     async def document_at(self, id: str, revision: int | None = None) -> Document:

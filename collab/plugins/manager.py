@@ -35,6 +35,7 @@ from collab.plugins.server import May, Opens, Server
 from collab.plugins.services import Admit, Read, Started
 from collab.plugins.standing import Recognize, Standing
 from collab.plugins.wiring import Wiring
+from collab.protocol.contents import Bounds as ContentBounds
 from collab.protocol.settings import Settings
 from collab.storage.port import Store
 
@@ -75,11 +76,11 @@ class PluginManager:
         self._archive = Archive(store)
         self.loaded: dict[str, Loaded] = {}
         """The plugins that are switched on, by name. `Switchboard` changes it."""
-        limit = settings.limits.document_size
+        content = ContentBounds.of(settings.limits)
         self._wiring = Wiring()
         self.exchange = Exchange()
-        self.gate = Gate(self._wiring.asked, limit)
-        self.house = House(self._archive, self._wiring, self.gate, self.exchange, limit)
+        self.gate = Gate(self._wiring.asked, content)
+        self.house = House(self._archive, self._wiring, self.gate, self.exchange, content)
         self.standing = Standing(self.gate, self.house.open_documents)
         self.publishing = Publishing(lambda: self._wiring.listeners["published"])
         self.observer = Observer(self._wiring, self.house, self.gate, self._on)

@@ -77,7 +77,7 @@ class Observer:
         """
         return await self._policies.ask(room, session, author, delta)
 
-    async def missing(self, id: str) -> tuple[DocumentRecord, Delta] | None:
+    async def missing(self, id: str) -> tuple[DocumentRecord, bytes] | None:
         """A document that is not in the store, if a plugin has it from elsewhere."""
         return await self._gate.find_document(id)
 

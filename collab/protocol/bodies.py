@@ -35,8 +35,7 @@ def parse_json(body: bytes, type: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=type)
     except msgspec.ValidationError as error:
-        sentence = f"The request does not fit: {problem(error)}."
-        raise CollabError(errors.BAD_REQUEST, sentence) from error
+        raise _unfit(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CollabError(errors.BAD_JSON, f"That is not valid JSON: {problem(error)}.") from error
 
@@ -45,3 +44,15 @@ def problem(error: Exception) -> str:
     """What an error says, cut: msgspec quotes keys and tags whole, however long they are."""
     said = str(error)
     return said if len(said) <= PROBLEM_LENGTH else said[:PROBLEM_LENGTH] + "…"
+
+
+def fitted(value: object, type: type[T]) -> T:
+    """JSON that was decoded as a value of ``type``. Raises `CollabError`."""
+    try:
+        return msgspec.convert(value, type)
+    except msgspec.ValidationError as error:
+        raise _unfit(error) from error
+
+
+def _unfit(error: msgspec.ValidationError) -> CollabError:
+    return CollabError(errors.BAD_REQUEST, f"The request does not fit: {problem(error)}.")

@@ -24,9 +24,20 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     operation_size: Annotated[
         Positive, Meta(description="Longest text one edit may insert, in UTF-16 code units.")
     ] = 128 * 1024
+    operation_parts: Annotated[
+        Positive,
+        Meta(description="Inserts, retains and deletes that one edit may be made of."),
+    ] = 2000
     document_size: Annotated[
         Positive, Meta(description="Longest document, in UTF-16 code units.")
     ] = 16 * 1024 * 1024
+    document_parts: Annotated[
+        Positive,
+        Meta(
+            description="Stretches of text of one format, and embeds, that a document of rich text"
+            " may be made of."
+        ),
+    ] = 100_000
     body_size: Annotated[
         Positive, Meta(description="Largest HTTP request body, in bytes.")
     ] = 64 * 1024 * 1024

@@ -8,9 +8,10 @@ import time
 import unicodedata
 from typing import Any, NamedTuple
 
-from collab.ot import Delta, InvalidOperation, document_type
+from collab.ot import Content, InvalidOperation, document_type
 from collab.protocol import errors
 from collab.protocol.bodies import LINE_LENGTH
+from collab.protocol.contents import Bounds, content_of, encoded
 from collab.protocol.errors import CollabError
 from collab.storage.port import DocumentRecord
 
@@ -37,26 +38,27 @@ def new_names(id: str | None = None) -> Names:
 
 
 def new_document(
-    title: str, type: str, content: Any, limit: int, *, names: Names | None = None
-) -> tuple[DocumentRecord, Delta]:
-    """A document that is in no store yet, and its first content.
+    title: str, type: str, content: Any, bounds: Bounds, *, names: Names | None = None
+) -> tuple[DocumentRecord, bytes]:
+    """A document that is in no store yet, and its first content as the JSON of a delta.
 
-    ``content`` is text or a delta of inserts; ``limit`` bounds it, in UTF-16 code units.
-    ``names`` are new ones by default. Raises `CollabError` that says what is wrong.
+    ``content`` is text or a delta of inserts; ``names`` are new ones by default. Takes long for
+    a long content (see `collab.rooms.turns.aside`). Raises `CollabError` that says what is wrong.
     """
-    delta = first_content(type, content, limit)
+    title = clean_title(title)
+    first = first_content(type, content, bounds)
     now = round(time.time(), 3)
     names = names or new_names()
     record = DocumentRecord(
         id=names.id,
-        title=clean_title(title),
+        title=title,
         type=type,
         epoch=names.epoch,
         revision=0,
         created=now,
         updated=now,
     )
-    return record, delta
+    return record, encoded(first)
 
 
 def clean_title(title: str) -> str:
@@ -84,20 +86,17 @@ def clean_title(title: str) -> str:
     return shown
 
 
-def first_content(type: str, content: Any, limit: int) -> Delta:
-    """``content`` as a delta that a new document can begin with. Raises `CollabError`."""
+def first_content(type: str, content: Any, bounds: Bounds) -> Content:
+    """``content`` as a new document can begin with it. Raises `CollabError`."""
     try:
         kind = document_type(type)
-        delta = Delta().insert(content) if isinstance(content, str) else Delta(content)
+        delta = content_of(content, bounds)
         kind.validate(delta)
-        kind.content(delta)
+        return kind.content(delta)
     except LookupError as error:
         raise CollabError(errors.BAD_REQUEST, str(error)) from error
     except InvalidOperation as error:
         raise CollabError(errors.BAD_OPERATION, f"The content is refused: {error}") from error
-    if delta.length() > limit:
-        raise CollabError(errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters.")
-    return delta
 
 
 def new_id() -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from collab.ot import (
     InvalidOperation,
     UnknownRevision,
 )
+from collab.ot.text import TextContent
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Limits
@@ -26,6 +28,10 @@ from collab.storage.port import StoredOperation
 
 STEPS = 50_000
 """Parts of an operation times operations it is transformed over: some 40 ms."""
+
+PARTED = 4
+"""How many times the parts that an edit may have it is taken with, after others' edits have parted
+it or a plugin has rewritten it."""
 
 _encode = msgspec.json.encode
 
@@ -55,6 +61,8 @@ class Ordering:
             history=[(operation.client, delta) for operation, delta in recent],
         )
         self._hash = hash
+        self._parts = limits.document_parts
+        """The parts of a rich content, or more: counted when it may be too many."""
         self._ordered: list[Ordered] = []
         self._sequences: dict[str, tuple[int, int]] = {}
 
@@ -126,6 +134,12 @@ class Ordering:
             self._kind.validate(delta)
         except InvalidOperation as error:
             raise CollabError(errors.BAD_OPERATION, str(error)) from error
+        most = self._limits.operation_parts
+        if len(delta.parts) > most:
+            raise CollabError(
+                errors.OPERATION_TOO_LARGE,
+                f"An edit may have {most} parts, not {len(delta.parts)}: make it in smaller parts.",
+            )
         inserted = delta.insert_length()
         limit = self._limits.operation_size
         if inserted > limit:
@@ -141,18 +155,13 @@ class Ordering:
             # Somebody else's keystrokes would wait for it. The client is let go, transforms
             # it itself when it resumes, and sends it on the newest revision.
             raise CollabError(errors.TOO_SLOW, "Too much was changed meanwhile: come again.")
-        try:
+        with _known(base):
             return self._authority.transform(base, client, delta)
-        except UnknownRevision as error:
-            raise CollabError(errors.BAD_REVISION, str(error)) from error
-        except ForgottenRevision as error:
-            if base < 0:
-                raise CollabError(errors.BAD_REVISION) from error
-            raise CollabError(
-                errors.TOO_SLOW, "That edit was made on a revision too far back: come again."
-            ) from error
-        except InvalidOperation as error:
-            raise CollabError(errors.BAD_OPERATION, str(error)) from error
+
+    def history(self, since: int) -> list[tuple[str, Delta]]:
+        """The operations after a revision, and the client of each. Raises `CollabError`."""
+        with _known(since):
+            return self._authority.history(since)
 
     def check(self, delta: Delta) -> None:
         """Raise `CollabError` if the newest content can't take ``delta``; change nothing."""
@@ -171,8 +180,11 @@ class Ordering:
         authority = self._authority
         if base != authority.revision:
             delta = self.transform(base, client, delta)
+        if len(delta.parts) > PARTED * self._limits.operation_parts:
+            raise CollabError(errors.OPERATION_TOO_LARGE)
         # Not before the transform: what two people delete is deleted once.
         self._check_size(delta)
+        self._check_parts(delta)
         try:
             revision = authority.apply(client, delta)
         except InvalidOperation as error:
@@ -205,3 +217,37 @@ class Ordering:
             raise CollabError(
                 errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters."
             )
+
+    def _check_parts(self, delta: Delta) -> None:
+        """Raise `CollabError` when the content would be made of too many parts.
+
+        They are counted when there may be too many: an edit adds its own, and parts two runs.
+        """
+        if type(self._authority.content) is TextContent:
+            return
+        self._parts += len(delta.parts) + 2
+        limit = self._limits.document_parts
+        if self._parts <= limit:
+            return
+        self._parts = self._authority.content.part_count() + len(delta.parts) + 2
+        if self._parts > limit and delta.insert_length():
+            raise CollabError(
+                errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} parts: remove some."
+            )
+
+
+@contextmanager
+def _known(base: int) -> Iterator[None]:
+    """Say what is wrong with an operation that was made on revision ``base``."""
+    try:
+        yield
+    except UnknownRevision as error:
+        raise CollabError(errors.BAD_REVISION, str(error)) from error
+    except ForgottenRevision as error:
+        if base < 0:
+            raise CollabError(errors.BAD_REVISION) from error
+        raise CollabError(
+            errors.TOO_SLOW, "That edit was made on a revision too far back: come again."
+        ) from error
+    except InvalidOperation as error:
+        raise CollabError(errors.BAD_OPERATION, str(error)) from error

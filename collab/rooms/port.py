@@ -77,7 +77,7 @@ class RoomObserver(Protocol):
         `CollabError` to refuse it.
         """
 
-    async def missing(self, id: str) -> tuple[DocumentRecord, Delta] | None:
+    async def missing(self, id: str) -> tuple[DocumentRecord, bytes] | None:
         """There is no document ``id`` in the store: is there one elsewhere, to be stored now?"""
 
     def created(self, document: DocumentRecord) -> None:
@@ -116,7 +116,7 @@ class Quiet:
     ) -> Delta:
         return delta
 
-    async def missing(self, id: str) -> tuple[DocumentRecord, Delta] | None:
+    async def missing(self, id: str) -> tuple[DocumentRecord, bytes] | None:
         return None
 
     def created(self, document: DocumentRecord) -> None: ...

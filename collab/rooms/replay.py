@@ -8,14 +8,19 @@ import msgspec
 
 from collab.ot import Content, Delta, DocumentType, document_type
 from collab.protocol import errors
+from collab.protocol.contents import BATCH, LARGE, stored_content
 from collab.protocol.errors import CollabError
 from collab.storage.port import DocumentRecord, Loaded, StoredOperation
 
 
 def first_content(loaded: Loaded) -> Content:
     """The snapshot's content. Raises `CollabError` NO_TYPE when its type is not known here."""
-    snapshot = Delta(msgspec.json.decode(loaded.snapshot.content))
-    return known_type(loaded.document).content(snapshot)
+    return known_type(loaded.document).content(stored_content(loaded.snapshot.content))
+
+
+def is_large_to_replay(loaded: Loaded) -> bool:
+    """Whether it takes more than a moment (see `collab.rooms.turns.aside`)."""
+    return len(loaded.snapshot.content) > LARGE or len(loaded.operations) > BATCH
 
 
 def known_type(document: DocumentRecord) -> DocumentType:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 from msgspec import Struct
@@ -11,11 +10,14 @@ from msgspec.structs import replace
 
 from collab.ot import Content, Delta, DocumentType, InvalidOperation, document_type
 from collab.protocol import errors
+from collab.protocol.contents import Bounds, stored_content
 from collab.protocol.errors import CollabError
 from collab.rooms.new import DOCUMENT_ID, Names, clean_title, new_id, new_names
 from collab.rooms.snapshots import EVERY, SHARE
+from collab.rooms.turns import aside
 from collab.storage import chain
-from collab.storage.backup import Backup, BadBackup, bad_line, line_of, read
+from collab.storage.backup import Backup, BadBackup, bad_line, line_of
+from collab.storage.backup import read as read_backup
 from collab.storage.port import Conflict, DocumentRecord, Snapshot, Store, StoredOperation, Unfit
 
 
@@ -30,7 +32,7 @@ class Restored(Struct, frozen=True):
 async def restore(
     store: Store,
     data: bytes,
-    limit: int,
+    bounds: Bounds,
     *,
     title: str | None = None,
     without: Collection[str] = (),
@@ -38,8 +40,8 @@ async def restore(
 ) -> Restored:
     """Make a document of a file that holds one whole (see `collab.storage.backup`).
 
-    It keeps its id if no document has that now, and gets another epoch in any case. ``limit``
-    bounds each of its revisions, in UTF-16 code units; ``title`` replaces its own; what the
+    It keeps its id if no document has that now, and gets another epoch in any case. ``bounds``
+    are those of each of its revisions; ``title`` replaces its own; what the
     plugins ``without`` have in tables of their own is left out. Of ``names`` it gets the epoch,
     and the id if its own is taken; a document that was restored with the same ones before is
     given back as it is. Raises `CollabError` that says what is wrong with the file; nothing is
@@ -47,7 +49,7 @@ async def restore(
     """
     names = names or new_names()
     try:
-        backup, snapshots = await asyncio.to_thread(checked, data, limit)
+        backup, snapshots = await aside(lambda: checked(data, bounds))
         found = backup.belongings.document
         record = replace(found, title=clean_title(title or found.title), epoch=names.epoch)
         tables = [one for one in backup.belongings.tables if one.plugin not in without]
@@ -71,12 +73,12 @@ async def restore(
         raise CollabError(errors.UNCONVERTIBLE, str(error)) from error
 
 
-def checked(data: bytes, limit: int) -> tuple[Backup, list[Snapshot]]:
+def checked(data: bytes, bounds: Bounds) -> tuple[Backup, list[Snapshot]]:
     """What the file holds, its deltas in the form in which they are kept, and further snapshots.
 
     Raises `BadBackup`, and `CollabError` for a type that is not known here or too large a content.
     """
-    backup = read(data)
+    backup = read_backup(data)
     document = backup.belongings.document
     if not DOCUMENT_ID.fullmatch(document.id):
         raise bad_line(1, "an id has 1 to 64 letters, digits, - and _, and does not begin with -")
@@ -88,18 +90,19 @@ def checked(data: bytes, limit: int) -> tuple[Backup, list[Snapshot]]:
             f"The document is of the type {document.type:.80}, which no plugin that is switched on"
             " brings: switch on the one that does, and import the file again.",
         ) from error
-    return _replayed(backup, kind, limit)
+    return _replayed(backup, kind, bounds)
 
 
-def _replayed(backup: Backup, kind: DocumentType, limit: int) -> tuple[Backup, list[Snapshot]]:
+def _replayed(backup: Backup, kind: DocumentType, bounds: Bounds) -> tuple[Backup, list[Snapshot]]:
     first = backup.belongings.snapshot
     line = line_of(backup, first.revision)
-    delta = _delta(first.content, kind, line)
+    delta = _delta(first.content, kind, line, stored_content)
+    bounds.check(delta)
     try:
         content = kind.content(delta)
     except InvalidOperation as error:
         raise bad_line(line, _plain(error), first.revision) from error
-    _check_size(content, limit, line)
+    _check_size(content, bounds, line)
     tidy = _encoded(delta)
     begins = first
     if tidy != first.content:
@@ -115,7 +118,7 @@ def _replayed(backup: Backup, kind: DocumentType, limit: int) -> tuple[Backup, l
             content.apply(delta)
         except InvalidOperation as error:
             raise bad_line(number, _plain(error), stored.revision) from error
-        _check_size(content, limit, number)
+        _check_size(content, bounds, number)
         tidy = _encoded(delta)
         if tidy != stored.delta:
             stored = replace(stored, delta=tidy)
@@ -131,21 +134,27 @@ def _replayed(backup: Backup, kind: DocumentType, limit: int) -> tuple[Backup, l
     return Backup(belongings, operations), snapshots
 
 
-def _delta(encoded: bytes, kind: DocumentType, number: int) -> Delta:
+def _decoded(encoded: bytes) -> Delta:
+    return Delta(msgspec.json.decode(encoded))
+
+
+def _delta(
+    encoded: bytes, kind: DocumentType, number: int, read: Callable[[bytes], Delta] = _decoded
+) -> Delta:
     try:
-        delta = Delta(msgspec.json.decode(encoded))
+        delta = read(encoded)
         kind.validate(delta)
     except (ValueError, RecursionError, InvalidOperation) as error:
         raise bad_line(number, _plain(error)) from error
     return delta
 
 
-def _check_size(content: Content, limit: int, number: int) -> None:
-    if content.length > limit:
+def _check_size(content: Content, bounds: Bounds, number: int) -> None:
+    if content.length > bounds.units:
         raise CollabError(
             errors.DOCUMENT_TOO_LARGE,
             f"Line {number}: the document would have {content.length} characters, and may have"
-            f" {limit} here. Raise limits.document_size to import it.",
+            f" {bounds.units} here. Raise limits.document_size to import it.",
         )
 
 

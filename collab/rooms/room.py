@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from collab.ot import Content, Delta
 from collab.protocol import errors, messages
+from collab.protocol.contents import encoded, is_large
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.protocol.messages import User
@@ -23,12 +24,14 @@ from collab.rooms.authors import Authors
 from collab.rooms.committed import Committed
 from collab.rooms.journal import Journal, Ordered
 from collab.rooms.ordering import Ordering
+from collab.rooms.pieces import in_pieces, is_too_large, take_in_turn
 from collab.rooms.port import RoomObserver, Session
 from collab.rooms.replay import deltas, first_content, known_type
 from collab.rooms.serverside import ServerSide
 from collab.rooms.snapshots import Snapshots
 from collab.rooms.telling import operations_frame
-from collab.rooms.upkeep import Upkeep, encoded
+from collab.rooms.turns import aside
+from collab.rooms.upkeep import Upkeep
 from collab.rooms.vetting import Vetting
 from collab.storage.port import (
     Append,
@@ -222,11 +225,32 @@ class Room:
         """Apply an edit made on the server, on ``revision`` (default: the newest).
 
         Of an ``author`` without a name only the id is noted. What plugins ``keep`` is committed
-        with it. Returns its revision once it is committed. Raises `CollabError`.
+        with it. Returns its revision once it is committed. What is larger than an operation may
+        be becomes several, between which others may write; ``keep`` is with the last of them.
+        Raises `CollabError`.
         """
         self.check_alive()
         if self._frozen:
             raise CollabError(errors.SHUTTING_DOWN)
+        if not is_too_large(delta, self._limits):
+            return await self._edit(delta, author, revision, keep)
+        pieces = await aside(lambda: in_pieces(delta, self._limits))
+        orders = _Pieces(self, self._ordering, author, keep)
+        base = self._ordering.revision if revision is None else revision
+        return await take_in_turn(pieces, base, self._own.client, orders)
+
+    async def take_piece(
+        self, base: int, delta: Delta, author: User, keep: Sequence[Kept]
+    ) -> int:
+        """`edit` for one of the pieces that a larger edit was cut into."""
+        self.check_alive()
+        if self._frozen:
+            raise CollabError(errors.SHUTTING_DOWN)
+        return await self._edit(delta, author, base, keep)
+
+    async def _edit(
+        self, delta: Delta, author: User, revision: int | None, keep: Sequence[Kept]
+    ) -> int:
         if self._vetting.needed:
             ordered = await self._vetting.edit(self._own.client, author, revision, delta, keep)
         else:
@@ -358,9 +382,34 @@ class Room:
 
     async def encoded(self) -> Snapshot:
         """The committed revision and its content."""
-        revision, hash = self.revision, self.hash
-        return Snapshot(revision, await encoded(self.content), hash)
+        revision, hash, content = self.revision, self.hash, self.content
+        if not is_large(content):
+            return Snapshot(revision, encoded(content), hash)
+        content = content.copy()
+        return Snapshot(revision, await aside(lambda: encoded(content)), hash)
 
     async def settle(self) -> None:
         """Return when nothing that this room started is still running."""
         await self._upkeep.settle()
+
+
+class _Pieces:
+    """The pieces of one large edit, on their way into a room."""
+
+    def __init__(
+        self, room: Room, ordering: Ordering, author: User, keep: Sequence[Kept]
+    ) -> None:
+        self._room = room
+        self._ordering = ordering
+        self._author = author
+        self._keep = keep
+
+    @property
+    def newest(self) -> int:
+        return self._ordering.revision
+
+    def history(self, since: int) -> list[tuple[str, Delta]]:
+        return self._ordering.history(since)
+
+    async def take(self, base: int, delta: Delta, *, last: bool) -> int:
+        return await self._room.take_piece(base, delta, self._author, self._keep if last else ())

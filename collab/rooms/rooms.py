@@ -9,16 +9,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
 from collab.protocol.settings import Settings
 from collab.rooms.journal import Journal
 from collab.rooms.port import Quiet, RoomObserver
+from collab.rooms.replay import is_large_to_replay
 from collab.rooms.room import Room
-from collab.rooms.upkeep import LARGE
+from collab.rooms.turns import aside
 from collab.storage.port import Conflict, DocumentRecord, Store
 
 log = logging.getLogger(__name__)
@@ -101,8 +100,7 @@ class Rooms:
             raise CollabError(errors.NO_DOCUMENT)
         make = partial(Room, loaded, self.store, self.journal, self._observer, self._settings)
         # Reading ten megabytes takes a while: not in the event loop.
-        large = len(loaded.snapshot.content) > LARGE
-        room = await asyncio.to_thread(make) if large else make()
+        room = await aside(make) if is_large_to_replay(loaded) else make()
         self._rooms[id] = room
         self._observer.opened(room)
         self.release(room)
@@ -119,7 +117,7 @@ class Rooms:
             return None
         record, content = found
         try:
-            await self.store.create(record, msgspec.json.encode(content.ops))
+            await self.store.create(record, content)
         except Conflict:
             return await self.store.document(id)  # somebody else asked for it too
         self._observer.created(record)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
-import msgspec
-
 from collab.ot import Content
+from collab.protocol.contents import encoded
+from collab.rooms.turns import SERVER, aside
 from collab.storage.port import Snapshot, Store
 
 log = logging.getLogger(__name__)
@@ -49,8 +48,8 @@ class Snapshots:
         self._saving = True
         try:
             # Encoding ten megabytes takes a while: not in the event loop.
-            encoded = await asyncio.to_thread(lambda: msgspec.json.encode(content.delta().ops))
-            snapshot = Snapshot(revision, encoded, hash)
+            kept = await aside(lambda: encoded(content), SERVER)
+            snapshot = Snapshot(revision, kept, hash)
             await self._store.save_snapshot(self._document, snapshot)
             self.revision = revision
             return True

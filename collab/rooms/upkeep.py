@@ -7,27 +7,15 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import msgspec
-
 from collab.ot import Content
 from collab.protocol import messages
+from collab.protocol.contents import is_large
 from collab.protocol.frames import Frame
 from collab.rooms.committed import Committed
 from collab.rooms.snapshots import Snapshots
+from collab.rooms.turns import SERVER, aside
 
 log = logging.getLogger(__name__)
-
-LARGE = 64 * 1024
-"""UTF-16 code units of a content from which on it is encoded outside of the event loop."""
-
-
-async def encoded(content: Content) -> bytes:
-    """A content as JSON of a delta, as of this moment."""
-    if content.length <= LARGE:
-        return msgspec.json.encode(content.delta().ops)
-    content = content.copy()
-    return await asyncio.to_thread(lambda: msgspec.json.encode(content.delta().ops))
-
 
 class Upkeep:
     """The background work of one room."""
@@ -107,6 +95,6 @@ class Upkeep:
 
     async def _send_checksum(self, revision: int, content: Content) -> None:
         # Clients that are further when it comes let it pass.
-        large = content.length > LARGE
-        value = await asyncio.to_thread(content.checksum) if large else content.checksum()
+        large = is_large(content)
+        value = await aside(content.checksum, SERVER) if large else content.checksum()
         self._broadcast(Frame(messages.encode(messages.Checksum(revision, value))))

@@ -8,6 +8,7 @@ import logging
 from aiohttp import web
 
 from collab.protocol import errors
+from collab.protocol.contents import Bounds
 from collab.protocol.errors import CollabError
 from collab.rooms.restoring import restore
 from collab.storage.backup import EXTENSION, MEDIA_TYPE, written
@@ -75,7 +76,7 @@ async def import_file(request: web.Request) -> web.Response:
     restored = await restore(
         request.app[STORE],
         data,
-        request.app[SETTINGS].limits.document_size,
+        Bounds.of(request.app[SETTINGS].limits),
         title=request.query.get("title"),
         without=request.query.getall("without", []),
         names=await request.app[IDEMPOTENCY].names(request, lambda: data),

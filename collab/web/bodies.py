@@ -21,6 +21,7 @@ from collab.protocol import errors
 from collab.protocol.bodies import check_type, parse_json
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Limits
+from collab.rooms.turns import charged
 from collab.web.keys import SETTINGS
 from collab.web.proxies import peer
 
@@ -35,6 +36,9 @@ COME_BACK: Final = 5.0
 
 QUOTED: Final = 40
 """Characters of what somebody sent that an error's sentence repeats."""
+
+NOBODY: Final = "nobody"
+"""Who is charged with the work of a connection that was lost before it was asked."""
 
 T = TypeVar("T")
 
@@ -89,7 +93,9 @@ def setup(app: web.Application, limits: Limits) -> None:
 
 @web.middleware
 async def account(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse compressed bodies, and free what a request's body took once it is answered."""
+    """Refuse compressed bodies, charge the sender with the work that their request makes, and
+    free what its body took once it is answered."""
+    charged.set(peer(request).address or NOBODY)
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise CollabError(

@@ -4,35 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-from collections.abc import Iterator
+import re
+from functools import partial
 
 import msgspec
 from aiohttp import web
 
-from collab.ot import Content, Delta, InvalidOperation, text_edit
+from collab.ot import Content, Delta, DocumentType, InvalidOperation, text_edit
 from collab.plugins.access import Action
 from collab.protocol import errors
-from collab.protocol.bodies import parse_json
+from collab.protocol.contents import (
+    Bounds,
+    TooLong,
+    decoded,
+    encoded_delta,
+    is_large,
+    read_content,
+    read_text,
+    texts,
+    written,
+)
 from collab.protocol.errors import CollabError
-from collab.rooms import Room
-from collab.rooms.replay import replayed
+from collab.rooms.replay import is_large_to_replay, replayed
 from collab.rooms.telling import committed_message
-from collab.rooms.upkeep import LARGE
+from collab.rooms.turns import aside
+from collab.storage.port import StoredOperation
 from collab.web.bodies import json_response, read_body, whole_number
 from collab.web.documents import find
 from collab.web.identity import identify
 from collab.web.keys import PLUGINS, ROOMS, SETTINGS, STORE
 from collab.web.preconditions import Version, require_match
 
-PIECE = 64 * 1024
-"""Characters in one piece of a streamed answer."""
-
 CHARSETS = ("utf-8", "us-ascii", "iso-8859-1", "utf-16")
 for _charset in CHARSETS:
     codecs.lookup(_charset)  # Not when the first request comes: there may be no file left to open.
 
+_STRING = re.compile(rb'[ \t\r\n]*+"')
+
 LONGEST_LOG = 1000
 """Operations in one answer."""
+
+LARGEST_LOG = 1024 * 1024
+"""Bytes of deltas in one answer, after which no further operation is looked up."""
+
+LOG_STEP = 32
+"""Operations that are looked up at once."""
 
 
 async def read(request: web.Request) -> web.StreamResponse:
@@ -52,9 +68,9 @@ async def read(request: web.Request) -> web.StreamResponse:
     }
     if any(known.value in (tag, "*") for known in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
-    pieces = _text(content) if media == "text/plain" else _json(content)
-    # Encoding a large content takes a while: not in the event loop.
-    encoded = await asyncio.to_thread(list, pieces) if content.length > LARGE else list(pieces)
+    pieces = texts(content) if media == "text/plain" else written(content)
+    encode = partial(list[bytes], pieces)
+    encoded = await aside(encode) if is_large(content) else encode()
     response = web.StreamResponse(headers=headers)
     response.content_type = media
     response.charset = "utf-8"
@@ -119,39 +135,12 @@ async def _content(request: web.Request, wanted: int | None) -> tuple[Version, C
         raise CollabError(errors.BAD_REVISION, str(error)) from error
     if loaded is None:
         raise CollabError(errors.NO_DOCUMENT)
-    content = await asyncio.to_thread(replayed, loaded)
+    replay = partial(replayed, loaded)
+    content = await aside(replay) if is_large_to_replay(loaded) else replay()
     return Version(loaded.hash, loaded.revision), content
 
 
-def _text(content: Content) -> Iterator[bytes]:
-    """The text in pieces of some `PIECE` characters."""
-    waiting: list[str] = []
-    size = 0
-    for piece in content.pieces():
-        waiting.append(piece)
-        size += len(piece)
-        if size >= PIECE:
-            yield "".join(waiting).encode()
-            waiting, size = [], 0
-    yield "".join(waiting).encode()
-
-
-def _json(content: Content) -> Iterator[bytes]:
-    """The delta in pieces of some `PIECE` bytes."""
-    waiting = [b"["]
-    size = 0
-    for number, op in enumerate(content.delta().ops):
-        part = msgspec.json.encode(op)
-        waiting.append(b"," + part if number else part)
-        size += len(part)
-        if size >= PIECE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    waiting.append(b"]")
-    yield b"".join(waiting)
-
-
-def _change(room: Room, content: Content, wanted: object, limit: int) -> Delta:
+def _change(kind: DocumentType, content: Content, wanted: str | Delta, bounds: Bounds) -> Delta:
     """The edit that makes ``content`` what somebody wants it to be. Raises `CollabError`.
 
     A text says nothing of formats and embeds, so it leaves those that there are.
@@ -160,17 +149,28 @@ def _change(room: Room, content: Content, wanted: object, limit: int) -> Delta:
     try:
         if isinstance(wanted, str):
             change = text_edit(before, wanted)
-            room.type.validate(change)
+            kind.validate(change)
         else:
-            target = Delta(wanted)
-            room.type.validate(target)
-            room.type.content(target)
-            change = before.diff(target)
+            kind.validate(wanted)
+            kind.content(wanted)
+            change = before.diff(wanted)
     except InvalidOperation as error:
         raise CollabError(errors.BAD_OPERATION, str(error)) from error
-    if content.length + change.change_length() > limit:
-        raise CollabError(errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters.")
+    if content.length + change.change_length() > bounds.units:
+        raise TooLong(bounds.units)
     return change
+
+
+def _read(body: bytes, charset: str | None, bounds: Bounds) -> str | Delta:
+    """What the body of a request wants the content to be. Raises `CollabError`."""
+    if charset is None:
+        if _STRING.match(body):
+            return read_text(body, bounds)
+        return read_content(body, bounds)
+    try:
+        return decoded(body, charset, bounds)
+    except UnicodeError as error:
+        raise CollabError(errors.BAD_REQUEST, f"The text can't be read: {error}") from error
 
 
 async def put(request: web.Request) -> web.Response:
@@ -184,35 +184,35 @@ async def put(request: web.Request) -> web.Response:
     user = await identify(request)
     await _check(request, "write")
     against = whole_number(request, "revision", None)
-    new: object
+    charset = None
     if request.content_type == "text/plain":
         charset = (request.charset or "utf-8").lower()
         if charset not in CHARSETS:
             raise CollabError(
                 errors.UNSUPPORTED_MEDIA_TYPE, f"Text is taken in {', '.join(CHARSETS)}."
             )
-        try:
-            new = (await read_body(request)).decode(charset)
-        except UnicodeError as error:
-            raise CollabError(errors.BAD_REQUEST, f"The text can't be read: {error}") from error
-    elif request.content_type == "application/json":
-        body = await read_body(request)
-        new = await asyncio.to_thread(parse_json, body, object)
-    else:
+    elif request.content_type != "application/json":
         raise CollabError(
             errors.UNSUPPORTED_MEDIA_TYPE, "Contents are taken as application/json or text/plain."
         )
-    limit = request.app[SETTINGS].limits.document_size
+    body = await read_body(request)
+    bounds = Bounds.of(request.app[SETTINGS].limits)
     async with request.app[ROOMS].use(request.match_info["id"]) as room:
         version, content = await _content(request, against)
         require_match(request, *version.tags())
-        change = await asyncio.to_thread(_change, room, content, new, limit)
+
+        def compare() -> tuple[Delta, bytes]:
+            change = _change(room.type, content, _read(body, charset, bounds), bounds)
+            return change, encoded_delta(change)
+
+        large = is_large(body) or is_large(content)
+        change, told = await aside(compare) if large else compare()
         if "If-Match" in request.headers and room.revision != version.revision:
             raise CollabError(errors.PRECONDITION_FAILED)  # Somebody wrote meanwhile.
         revision = version.revision
-        if change.ops:
+        if not change.empty:
             revision = await room.edit(change, author=user, revision=revision)
-    return json_response({"revision": revision, "delta": change.ops})
+    return json_response({"revision": revision, "delta": msgspec.Raw(told)})
 
 
 async def log(request: web.Request) -> web.Response:
@@ -226,7 +226,16 @@ async def log(request: web.Request) -> web.Response:
         )
     until = min(document.revision, since + limit)
     store = request.app[STORE]
-    found = [one async for one in store.operations(document.id, since, until)]
+    found: list[StoredOperation] = []
+    size = 0
+    for start in range(since, until, LOG_STEP):
+        stop = min(start + LOG_STEP, until)
+        async for one in store.operations(document.id, start, stop):
+            found.append(one)
+            size += len(one.delta)
+        if size > LARGEST_LOG:
+            until = stop
+            break
     hash = found[-1].hash if found else await store.hash_at(document.id, since)
     return json_response(
         {

@@ -12,16 +12,18 @@ from msgspec import UNSET, Struct, UnsetType
 from collab.ot import DocumentType, document_types
 from collab.plugins.access import Action
 from collab.protocol import errors
-from collab.protocol.bodies import Line
+from collab.protocol.bodies import Line, check_type, fitted, parse_json
+from collab.protocol.contents import Bounds, is_large, read_with_content
 from collab.protocol.errors import CollabError
 from collab.rooms.new import Names, clean_title
+from collab.rooms.turns import aside
 from collab.storage.port import DocumentRecord
 from collab.web import security_log
 from collab.web.access import readable, require
-from collab.web.bodies import json_response, read_json, whole_number
+from collab.web.bodies import json_response, read_body, read_json, whole_number
 from collab.web.idempotency import make_once
 from collab.web.identity import identify, is_operator
-from collab.web.keys import PLUGINS, ROOMS, STORE
+from collab.web.keys import PLUGINS, ROOMS, SETTINGS, STORE
 from collab.web.preconditions import Version, require_match
 from collab.web.proxies import base_path
 from collab.web.security_log import Event, shown
@@ -98,15 +100,22 @@ async def find(request: web.Request, action: Action = "read") -> DocumentRecord:
 
 async def create(request: web.Request) -> web.Response:
     """``POST /api/documents`` → 201 with id and links."""
-    new = await read_json(request, NewDocument, limit=None)
+    check_type(request.content_type)
+    body = await read_body(request)
     await require(request, "create")
+    if is_large(body):
+        bounds = Bounds.of(request.app[SETTINGS].limits)
+        fields, content = await aside(lambda: read_with_content(body, bounds))
+        new = fitted(fields | {"content": content}, NewDocument)
+    else:
+        new = parse_json(body, NewDocument)
     house = request.app[PLUGINS].house
 
     async def make(names: Names | None) -> DocumentRecord:
         made = await house.make_document(new.title, new.type, new.content, names=names)
         return made.record
 
-    return answer(request, await make_once(request, lambda: msgspec.json.encode(new), make))
+    return answer(request, await make_once(request, lambda: body, make))
 
 
 def answer(request: web.Request, record: DocumentRecord) -> web.Response:

@@ -8,6 +8,7 @@ The header is that of the IETF draft "The Idempotency-Key HTTP Header Field".
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from collab.protocol import errors
+from collab.protocol.contents import LARGE
 from collab.protocol.errors import CollabError
 from collab.rooms.new import Names
 from collab.storage.port import Conflict, DocumentRecord
@@ -59,8 +61,13 @@ class Idempotency:
         meant = "\0".join((who, request.method, request.path, key))
         scope = meant.encode("utf-8", "surrogatepass")
         id = sign(self._secret, b"idempotency id", scope)
-        body = hashlib.sha256(request.query_string.encode() + b"\0" + sent()).digest()
-        epoch = sign(self._secret, b"idempotency epoch", body + scope)
+        digest = hashlib.sha256(request.query_string.encode() + b"\0")
+        body = sent()
+        if len(body) > LARGE:
+            await asyncio.to_thread(digest.update, body)
+        else:
+            digest.update(body)
+        epoch = sign(self._secret, b"idempotency epoch", digest.digest() + scope)
         # An id does not begin with a hyphen, which a command takes for an option.
         return Names("k" + id[:21], epoch[:12])
 

@@ -212,6 +212,7 @@ class _Conversation:
             limits={
                 "message_size": self._limits.message_size,
                 "operation_size": self._limits.operation_size,
+                "operation_parts": self._limits.operation_parts,
                 "document_size": self._limits.document_size,
             },
             content=content,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
+import io
 from functools import partial
 
+import msgspec
+
 from collab import Format, Imported, Plugin, hookimpl
-from collab.ot import Delta, content_like
+from collab.ot import content_like
 from collab.plugins.document import Document
+from collab.protocol.contents import LARGE, encoded_delta, is_large, stored_content
+from collab.rooms.turns import aside
 
 from .pandoc import KINDS, Kind, Pandoc, find
 from .workshop import Workshop
@@ -46,23 +50,24 @@ class Formats(Plugin):
 
     async def to_text(self, document: Document) -> str:
         """The text as it is; of rich text, its text."""
-        return document.text
+        return await _text_of(document)
 
     async def to_markdown(self, document: Document) -> str:
         """A text as it is: it may be Markdown already; rich text written as Markdown."""
         if document.like == "text":
-            return document.text
-        answer: str = await self.workshop.do("rich_markdown", _bounded(document.delta).ops)
+            return await _text_of(document)
+        answer: str = await self.workshop.do("rich_markdown", await _ops_of(document))
         return answer
 
     async def to_html(self, document: Document) -> str:
         """A page without scripts. A text is taken as Markdown."""
-        content = _bounded(document.delta)
+        _check_length(document)
         answer: str
         if document.like == "text":
-            answer = await self.workshop.do("markdown_page", document.title, document.text)
+            text = await _text_of(document)
+            answer = await self.workshop.do("markdown_page", document.title, text)
         else:
-            answer = await self.workshop.do("rich_page", document.title, content.ops)
+            answer = await self.workshop.do("rich_page", document.title, await _ops_of(document))
         return answer
 
     async def to_other(self, kind: Kind, document: Document) -> bytes:
@@ -90,27 +95,27 @@ class Formats(Plugin):
 
     async def from_text(self, data: bytes, filename: str) -> Imported:
         """A text stays as it is, but for the ends of its lines."""
-        return Imported(delta=decoded(data))
+        return Imported(delta=await _decoded(data))
 
     async def from_markdown(self, data: bytes, filename: str) -> Imported:
         """Markdown stays as it is, like any text."""
-        return _in_markdown(decoded(data))
+        return _in_markdown(await _decoded(data))
 
     async def from_markdown_rich(self, data: bytes, filename: str) -> Imported:
         """Markdown as rich text."""
-        ops = await self.workshop.do("read_markdown", _small(decoded(data)))
-        return Imported(type="richtext", delta=await asyncio.to_thread(Delta, ops))
+        ops = await self.workshop.raw("read_markdown", _small(await _decoded(data)))
+        return Imported(type="richtext", delta=await aside(lambda: stored_content(ops)))
 
     async def from_html(self, data: bytes, filename: str) -> Imported:
         """HTML as Markdown, which today's editor shows."""
         return _in_markdown(
-            await self.workshop.do("read_html_as_markdown", _small(decoded(data)))
+            await self.workshop.do("read_html_as_markdown", _small(await _decoded(data)))
         )
 
     async def from_html_rich(self, data: bytes, filename: str) -> Imported:
         """HTML as rich text."""
-        ops = await self.workshop.do("read_html", _small(decoded(data)))
-        return Imported(type="richtext", delta=await asyncio.to_thread(Delta, ops))
+        ops = await self.workshop.raw("read_html", _small(await _decoded(data)))
+        return Imported(type="richtext", delta=await aside(lambda: stored_content(ops)))
 
     async def from_other(self, kind: Kind, data: bytes, filename: str) -> Imported:
         """By pandoc as HTML, which is then read like any other."""
@@ -129,13 +134,19 @@ def decoded(data: bytes) -> str:
     encoding = "utf-8-sig"
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
+    decoder = codecs.getincrementaldecoder(encoding)()
+    newlines = io.IncrementalNewlineDecoder(decoder, translate=True)
+    pieces = []
     try:
-        text = data.decode(encoding)
+        # In pieces: one long call would keep everybody waiting, in whichever thread.
+        for start in range(0, len(data), LARGE):
+            pieces.append(newlines.decode(data[start : start + LARGE]))
+        pieces.append(newlines.decode(b"", final=True))
     except UnicodeDecodeError:
         raise ValueError("The file is no text in UTF-8 or UTF-16.") from None
-    if "\0" in text:
+    if any("\0" in piece for piece in pieces):
         raise ValueError("The file is no text: it has a NUL in it.")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(pieces)
 
 
 def _in_markdown(text: str) -> Imported:
@@ -150,7 +161,24 @@ def _small(text: str) -> str:
     return text
 
 
-def _bounded(content: Delta) -> Delta:
-    if content.length() > LARGEST:
+def _check_length(document: Document) -> None:
+    if document.length > LARGEST:
         raise ValueError(f"Documents up to {LARGEST} characters can be converted.")
-    return content
+
+
+async def _text_of(document: Document) -> str:
+    """A document's plain text; of a long one, read out of the event loop's way."""
+    if document.length <= LARGE:
+        return document.text
+    return await aside(lambda: document.text)
+
+
+async def _ops_of(document: Document) -> msgspec.Raw:
+    """A document of rich text, as the JSON of its delta."""
+    _check_length(document)
+    return msgspec.Raw(await aside(lambda: encoded_delta(document.delta)))
+
+
+async def _decoded(data: bytes) -> str:
+    """`decoded`, out of the event loop's way where that takes long."""
+    return await aside(lambda: decoded(data)) if is_large(data) else decoded(data)

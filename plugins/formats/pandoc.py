@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+from collab.rooms.turns import Turns
+
 SECONDS = 30.0
 """What one conversion may take."""
 
@@ -27,7 +29,13 @@ RATIO = 100
 """How many times its size an archive may unpack to."""
 
 AT_ONCE = 2
-"""Conversions at once; others wait."""
+"""Conversions at once, of one visitor one; others wait."""
+
+EACH = 4
+"""Conversions of one visitor that may run and wait."""
+
+WAITING = 40
+"""Conversions that may run and wait."""
 
 
 class Kind(NamedTuple):
@@ -77,7 +85,7 @@ class Pandoc:
     def __init__(self, program: str, seconds: float = SECONDS) -> None:
         self._program = program
         self._seconds = seconds
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns(AT_ONCE, running=1, each=EACH, waiting=WAITING)
 
     async def write(self, kind: Kind, html: str) -> bytes:
         """HTML in another format. Raises ValueError."""
@@ -90,7 +98,7 @@ class Pandoc:
         return (await self._run(data, kind.name, "html")).decode("utf-8", "replace")
 
     async def _run(self, data: bytes, source: str, target: str) -> bytes:
-        async with self._turns:
+        async with self._turns.turn():
             process = await asyncio.create_subprocess_exec(
                 self._program, "+RTS", f"-M{MEMORY}", "-RTS",
                 "--sandbox", "--standalone", f"--from={source}", f"--to={target}", "--output=-",

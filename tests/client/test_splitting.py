@@ -79,3 +79,19 @@ def test_any_edit_is_the_sum_of_its_parts(seed: int) -> None:
     for part in parts_of(delta, random.choice((1, 3, 20)), random.choice((60, 200))):
         content.apply(part)
     assert content.delta() == after.delta()
+
+
+def test_a_part_has_half_as_many_parts_as_may_be_sent() -> None:
+    delta = Delta()
+    for _ in range(50):
+        delta.retain(1).insert("x").delete(1)
+    parts: list[Delta] = []
+    rest: Delta | None = delta
+    while rest is not None:
+        first, rest = split(rest, 1000, 10_000, 8)
+        parts.append(first)
+        assert len(first.ops) <= 5
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.compose(part)
+    assert whole == delta

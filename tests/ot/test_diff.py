@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from collab.ot import Delta, InvalidOperation
+from collab.ot import Delta, InvalidOperation, document_type
 from collab.ot.matching import matches
+from tests.simulation.edits import random_edit
 
 
 def longest_common(a: str, b: str) -> int:
@@ -104,3 +105,37 @@ def test_texts_with_nothing_in_common_are_replaced() -> None:
     random_ = random.Random(10)
     a, b = (Delta().insert("".join(random_.choices("abcde\n", k=100_000))) for _ in range(2))
     assert a.compose(a.diff(b)) == b
+
+
+@pytest.fixture
+def trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents of any length are compared as long ones are."""
+    monkeypatch.setattr("collab.ot.diff.LARGE", 0)
+    monkeypatch.setattr("collab.ot.trimming.STEP", 3)
+
+
+@pytest.mark.usefixtures("trimmed")
+@pytest.mark.parametrize("finest", [0, 10, 1000])
+def test_long_documents_are_compared_without_what_they_have_in_common(
+    finest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab.ot.diff.FINEST", finest)
+    for seed in range(300):
+        random_ = random.Random(seed)
+        content = document_type("richtext").content(Delta().insert("ab😀😁a\nb" * 3))
+        for _ in range(10):
+            content.apply(random_edit(random_, content, rich=True))
+        before = content.delta()
+        for _ in range(random_.randrange(4)):
+            content.apply(random_edit(random_, content, rich=True))
+        after = content.delta()
+        assert before.compose(before.diff(after)) == after, seed
+        assert before.diff(before).empty
+
+
+@pytest.mark.usefixtures("trimmed")
+def test_no_character_is_cut_where_long_documents_begin_to_differ() -> None:
+    before, after = Delta().insert("aa😀bb"), Delta().insert("aa😁bb")
+    assert before.diff(after).ops == [{"retain": 2}, {"insert": "😁"}, {"delete": 2}]
+    one, two = Delta().insert("x\U0001f600y"), Delta().insert("x\U0001fa00y")  # equal second halves
+    assert one.compose(one.diff(two)) == two

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from collab.plugins.formats import Formats, decoded, pandoc
 from collab.plugins.formats.pandoc import Pandoc, check_archive
-from collab.plugins.formats.workshop import Workshop
+from collab.plugins.formats.workshop import EACH, PROCESSES, Workshop
 
 from collab.ot import Delta
+from collab.protocol.errors import CollabError
+from collab.rooms.turns import charged
 from collab.testing.fixtures import server, server_settings
 from collab.testing.server import Server
 from tests.plugins.test_formats_markup import ATTACKS, judge
@@ -167,12 +169,40 @@ async def test_markdown_made_to_be_slow_is_stopped(workshop: Workshop, markdown:
 async def test_a_job_that_is_given_up_does_not_answer_the_next(workshop: Workshop) -> None:
     await workshop.do("preview", "warm")
     slow = asyncio.create_task(workshop.do("preview", "*a " * 100_000))
-    while workshop._waiting == 0:
+    while len(workshop._free) == PROCESSES:
         await asyncio.sleep(0)
     slow.cancel()
     with pytest.raises(asyncio.CancelledError):
         await slow
     assert await workshop.do("preview", "next") == '<p data-line="0">next</p>\n'
+
+
+async def test_an_honest_job_is_next_however_many_hostile_ones_wait(workshop: Workshop) -> None:
+    """On one process and one line, it waited for the time limit of each of them."""
+    done: list[str] = []
+
+    async def ask(who: str, markdown: str) -> None:
+        charged.set(who)
+        try:
+            await workshop.do("preview", markdown)
+        except ValueError:  # it took too long
+            pass
+        finally:
+            done.append(who)
+
+    await workshop.do("preview", "warm")
+    hostile = [asyncio.create_task(ask("hostile", "*a " * 100_000)) for _ in range(EACH)]
+    await asyncio.sleep(0)
+    charged.set("hostile")
+    with pytest.raises(CollabError) as refused:
+        await workshop.do("preview", "one more")
+    assert refused.value.code.code == "slow_down"
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(asyncio.create_task(ask("honest", "*a*")) for _ in range(2)))
+    assert done.count("hostile") <= 1
+    for task in hostile:
+        task.cancel()
+    await asyncio.wait(hostile)
 
 
 async def test_what_a_job_raises_is_told(workshop: Workshop) -> None:
@@ -186,8 +216,9 @@ async def test_secrets_are_not_handed_on(
 ) -> None:
     monkeypatch.setenv("COLLAB_TOKENS", "secret")
     await workshop.do("preview", "x")
-    assert workshop._process is not None
-    assert b"secret" not in environment_of(workshop._process.pid)
+    process = workshop._free[-1]._process
+    assert process is not None
+    assert b"secret" not in environment_of(process.pid)
 
 
 def environment_of(process: int) -> bytes:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from collab.ot import Delta, document_type
 from collab.ot.types import register, unregister
+from collab.protocol.contents import Bounds
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Settings
 from collab.rooms.replay import replayed
@@ -30,7 +31,7 @@ from tests.simulation.edits import random_edit
 from tests.storage.files import DESCRIBED, FIRST, HEADER, KEPT, LINES, SNAPSHOT, exported, sealed
 from tests.storage.making import EMPTY, document
 
-LIMIT = 1_000_000
+LIMIT = Bounds(1_000_000, 1000)
 
 
 async def fill(store: Store, kind: str, first: Delta, deltas: list[Delta]) -> DocumentRecord:
@@ -198,7 +199,7 @@ async def test_what_is_refused_leaves_nothing(name: str) -> None:
     data, code, sentence = REFUSED[name]
     store = MemoryStore()
     with pytest.raises(CollabError, match=sentence) as caught:
-        await restore(store, data, 99)
+        await restore(store, data, Bounds(99, 1000))
     assert caught.value.code.code == code
     assert (await store.documents()).documents == []
     assert await store.list_state("tags", "notes") == {}
@@ -246,5 +247,5 @@ async def test_a_document_that_was_never_edited() -> None:
     await store.create(document(), EMPTY)
     file = await exported(store, "notes")
     await store.delete("notes")
-    back = await restore(store, file, 0)
+    back = await restore(store, file, Bounds(0, 1000))
     assert back.record == replace(document(), epoch=back.record.epoch)

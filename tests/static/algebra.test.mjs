@@ -129,7 +129,10 @@ test("split: the parts are the whole, and each fits", () =>
   withSeeds(300, ({ below, text, edit }) => {
     const base = new Delta().insert(text(10));
     const delta = edit(base).compose(insert(0, text(below(300))));
-    const limits = { operation_size: 2 + below(40), message_size: 256 + 60 + below(400) };
+    const limits = {
+      operation_size: 2 + below(40), message_size: 256 + 60 + below(400),
+      operation_parts: 2 + below(6),
+    };
     const parts = [];
     for (let rest = delta; rest; ) {
       const cut = split(rest, limits);
@@ -141,6 +144,7 @@ test("split: the parts are the whole, and each fits", () =>
     for (const part of parts) {
       const inserted = part.ops.reduce((sum, op) => sum + (op.insert?.length ?? 0), 0);
       assert.ok(inserted <= limits.operation_size);
+      assert.ok(part.ops.length <= limits.operation_parts, `${part.ops.length} parts`);
       const bytes = Buffer.byteLength(JSON.stringify(part.ops));
       assert.ok(bytes + 80 <= limits.message_size, `${bytes} bytes`);
       for (const { insert: whole = "" } of part.ops) assert.equal(wellFormed(whole), whole);

@@ -15,6 +15,7 @@ const PART = 48;
  * @typedef {object} Limits
  * @property {number} operation_size UTF-16 code units one operation may insert
  * @property {number} message_size bytes of one message
+ * @property {number} [operation_parts] parts of one operation
  */
 
 /**
@@ -28,7 +29,9 @@ const PART = 48;
 export function split(delta, limits) {
   const bytes = limits.message_size - ENVELOPE;
   const units = limits.operation_size;
-  if (surelyFits(delta, units, bytes)) return { first: delta, rest: null };
+  // Half of what is taken: what others write meanwhile may part it further before it is sent again.
+  const most = Math.max(1, Math.floor((limits.operation_parts ?? Infinity) / 2));
+  if (surelyFits(delta, units, bytes, most)) return { first: delta, rest: null };
 
   const first = [];
   let changes = false; // whether `first` does anything yet
@@ -41,9 +44,10 @@ export function split(delta, limits) {
     const length = lengthOf(insert);
     const around = PART + bytesOf(op.attributes);
     const cost = length > unitsLeft ? Infinity : around + bytesOf(insert);
-    if (cost > bytesLeft && (changes || typeof insert === "string")) {
+    const full = changes && first.length >= most;
+    if (full || (cost > bytesLeft && (changes || typeof insert === "string"))) {
       const parts = delta.ops.slice(index);
-      if (typeof insert === "string") {
+      if (!full && typeof insert === "string") {
         const head = beginning(insert, changes, unitsLeft, bytesLeft - around);
         if (head) first.push({ ...op, insert: insert.slice(0, head) });
         if (head < length) parts[0] = { ...op, insert: insert.slice(head) };
@@ -70,7 +74,8 @@ function lengthOf(insert) {
 }
 
 /** A cheap upper bound, true for nearly every edit. */
-function surelyFits(delta, units, bytes) {
+function surelyFits(delta, units, bytes, most) {
+  if (delta.ops.length > most) return false;
   let inserted = 0;
   for (const { insert, attributes } of delta.ops) {
     if (attributes || typeof insert === "object") return false;
