@@ -165,7 +165,7 @@ def test_a_plugin_brings_a_command(collab: Shell, tour: str) -> None:
     assert collab.err == "collab: The command longest failed: ValueError: No.\n"
     assert collab("longest", "--plugins-dir", tour, "--more") == Exit.USAGE
     assert collab("longest") == Exit.USAGE
-    assert "There is no command longest, and no plugin brings one: there is doc" in collab.err
+    assert "There is no command longest, and no plugin brings one: there is check" in collab.err
     assert "--plugins-dir" in collab.err
     in_use = "in use by a Collab server at http://127.0.0.1:8080/"
     with locked(Path("collab-data"), "a Collab server at http://127.0.0.1:8080/"):
