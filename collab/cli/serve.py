@@ -10,8 +10,10 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import TextIO
 
+from collab.cli.ending import Ending
 from collab.cli.failure import Exit, Failure
 from collab.cli.file_limit import raise_file_limit
 from collab.cli.lock import Lock, locked
@@ -20,6 +22,7 @@ from collab.cli.operator import link_explained
 from collab.cli.options import ServerSettings
 from collab.storage.port import StorageError
 from collab.web import create_app
+from collab.web.keys import PLUGINS
 from collab.web.listening import is_open, listen
 from collab.web.operator import operator_link
 from collab.web.secret import read_secret
@@ -47,22 +50,30 @@ def serve(settings: ServerSettings) -> int:
     """
     start_log(settings.log_level)
     raise_file_limit(settings.limits.sessions)
+    ending = Ending(settings.shutdown_timeout)
+    ending.start()
     with (
         locked(settings.data_dir, "a Collab server that is starting") as lock,
         prints_logged() as out,
         asyncio.Runner(loop_factory=new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, lock, out))
+        try:
+            runner.run(_serve(settings, lock, out, ending))
+        finally:
+            ending.closed()
     return Exit.DONE
 
 
-async def _serve(settings: ServerSettings, lock: Lock, out: TextIO) -> None:
+async def _serve(settings: ServerSettings, lock: Lock, out: TextIO, ending: Ending) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+    # Not by the loop: a plugin may keep that from ever going on.
+    stop = _stopper(loop, stopping, ending)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stopper(stopping))
+        signal.signal(number, stop)
     try:
         app = create_app(settings)
+        ending.watch(loop, app[PLUGINS].owner_of)
         async with listen(app, settings) as address:
             lock.tell(f"a Collab server at {address}")
             # What is there now stays: the garbage collector need not walk over it again and again.
@@ -90,12 +101,20 @@ def _administration(settings: ServerSettings, address: str) -> str:
     return f"To administer it, open {link}\n{link_explained()}"
 
 
-def _stopper(stopping: asyncio.Event) -> Callable[[], None]:
-    def stop() -> None:
-        if stopping.is_set():
+def _stopper(
+    loop: asyncio.AbstractEventLoop, stopping: asyncio.Event, ending: Ending
+) -> Callable[[int, FrameType | None], None]:
+    asked = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
             # Whatever was acknowledged is on disk; the rest comes again from the clients.
             os._exit(Exit.FAILED)
-        stopping.set()
+        asked = True
+        ending.ask()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stopping.set)
 
     return stop
 

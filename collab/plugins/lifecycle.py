@@ -41,7 +41,7 @@ class Lifecycle:
     def watch(self) -> None:
         """Look out for whoever blocks the event loop."""
         self._watchdog = Watchdog(
-            self._whose, self._blocked, self._bounds.late, self._bounds.blocked
+            self.owner_of, self._blocked, self._bounds.late, self._bounds.blocked
         )
         self._watchdog.start()
 
@@ -83,7 +83,7 @@ class Lifecycle:
         if count:
             log.error("plugin %s: %d background tasks do not end", loaded.found.name, count)
 
-    def _whose(self, file: str) -> str | None:
+    def owner_of(self, file: str) -> str | None:
         """Which plugin a file belongs to."""
         for name, loaded in self._loaded().items():
             place = loaded.place

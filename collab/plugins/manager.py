@@ -248,6 +248,10 @@ class PluginManager:
             )
         )
 
+    def owner_of(self, file: str) -> str | None:
+        """The name of the plugin that a file of code belongs to, if it is one's."""
+        return self._lifecycle.owner_of(file)
+
     def close_breaker(self, name: str) -> bool:
         """Close a plugin's circuit breaker by hand; False when there is no such plugin."""
         loaded = self.loaded.get(name)
