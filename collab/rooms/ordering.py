@@ -165,7 +165,7 @@ class Ordering:
 
     def check(self, delta: Delta) -> None:
         """Raise `CollabError` if the newest content can't take ``delta``; change nothing."""
-        self._check_size(delta)
+        self._check_bounds(delta)
         try:
             self._kind.validate(delta)
             self._authority.content.check(delta)
@@ -180,11 +180,8 @@ class Ordering:
         authority = self._authority
         if base != authority.revision:
             delta = self.transform(base, client, delta)
-        if len(delta.parts) > PARTED * self._limits.operation_parts:
-            raise CollabError(errors.OPERATION_TOO_LARGE)
         # Not before the transform: what two people delete is deleted once.
-        self._check_size(delta)
-        self._check_parts(delta)
+        self._check_bounds(delta)
         try:
             revision = authority.apply(client, delta)
         except InvalidOperation as error:
@@ -206,6 +203,12 @@ class Ordering:
     def forget(self, keep: int) -> None:
         """Keep only the last ``keep`` operations to transform over."""
         self._authority.forget(keep)
+
+    def _check_bounds(self, delta: Delta) -> None:
+        if len(delta.parts) > PARTED * self._limits.operation_parts:
+            raise CollabError(errors.OPERATION_TOO_LARGE)
+        self._check_size(delta)
+        self._check_parts(delta)
 
     def _check_size(self, delta: Delta) -> None:
         limit = self._limits.document_size

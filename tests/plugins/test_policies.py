@@ -56,13 +56,13 @@ class SlowStore(MemoryStore):
 
 @asynccontextmanager
 async def opened(
-    manager: PluginManager, text: str, store: MemoryStore | None = None
+    manager: PluginManager, text: str, store: MemoryStore | None = None, type: str = "text"
 ) -> AsyncIterator[Room]:
     """A real room with a plugin manager around it."""
     store = store or MemoryStore()
     rooms = Rooms(store, Settings(), manager.observer)
     await manager.start(rooms, store)
-    record = DocumentRecord("doc", "A title", "text", "epoch", 0, 1.0, 1.0)
+    record = DocumentRecord("doc", "A title", type, "epoch", 0, 1.0, 1.0)
     await store.create(record, msgspec.json.encode([{"insert": text}] if text else []))
     async with rooms.use("doc") as room:
         yield room
@@ -229,6 +229,16 @@ async def test_a_rewriting_that_does_not_fit_is_its_plugins_failure(
         assert "Position 3 is out of range" in str(health["odd"].last_error)
         assert health["later"].failures == 0
         assert "plugin odd failed in before_operation" in caplog.text
+
+
+async def test_a_rewriting_of_too_many_parts_is_its_plugins_failure(tmp_path: Path) -> None:
+    answer = "Delta([{'insert': 'y', 'attributes': {'n': n}} for n in range(9_000)])"
+    write_plugin(tmp_path, "odd", REWRITES.replace("MARK", "").replace("ANSWER", answer))
+    manager = make_manager(tmp_path, bounds=PATIENT)
+    async with opened(manager, "ab", type="richtext") as room:
+        await room.edit(X, author=User("ada", "", ""))
+        assert room.ordering.content.text() == "xab"
+        assert "operation_too_large" in str(manager.health()["odd"].last_error)
 
 
 LOCK = """
