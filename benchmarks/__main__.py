@@ -36,7 +36,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
     parser.add_argument(
         "only", nargs="*",
-        help="algebra, throughput, latency, keystroke, opening, memory, vetting, plugins, stalls",
+        help="algebra, throughput, latency, keystroke, opening, checking, memory, vetting, plugins,"
+        " stalls",
     )
     arguments = parser.parse_args()
     quick = arguments.quick
@@ -55,6 +56,9 @@ def main() -> None:
             lambda: load.measure_keystroke(100 if quick else 1000),
         ),
         "opening": ("Opening a document", lambda: load.measure_opening(100_000)),
+        "checking": (
+            "Verifying a document's history", lambda: load.measure_checking(100_000)
+        ),
         "memory": ("Memory", lambda: load.measure_memory(200 if quick else 1000, 100)),
         "vetting": (
             "What it costs that plugins are asked about an edit",

@@ -19,7 +19,8 @@ import msgspec
 from benchmarks.processes import Server, collab, cores, relay
 from benchmarks.wire import REVISION, Typist, Wire
 from collab.protocol.settings import Settings
-from collab.storage import chain, open_store
+from collab.rooms.checking import check
+from collab.storage import chain, open_store, open_store_for_reading
 from collab.storage.port import Append, DocumentRecord, Snapshot, StoredOperation
 
 Row = dict[str, Any]
@@ -332,6 +333,29 @@ def measure_opening(operations: int) -> list[Row]:
         id = run(fill_history(Path(folder), operations, 100_000))
         with collab(data_dir=Path(folder)) as server:
             return [run(opening(server, id, 20))]
+
+
+async def checking(data_dir: Path, id: str) -> Row:
+    """All of a document verified, as `collab check` does it; best of five."""
+    store = await open_store_for_reading(Settings(data_dir=data_dir))
+    times = []
+    for _ in range(5):
+        start, spent = time.perf_counter(), time.process_time()
+        revisions = await check(store, id)
+        times.append((time.perf_counter() - start, time.process_time() - spent))
+    await store.close()
+    took, processor = min(times)
+    return {
+        "revisions": revisions or 0,
+        "seconds": round(took, 2),
+        "processor": round(processor, 2),
+    }
+
+
+def measure_checking(operations: int) -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="collab-benchmark-") as folder:
+        id = run(fill_history(Path(folder), operations, 100_000))
+        return [run(checking(Path(folder), id))]
 
 
 def measure_memory(connections: int, documents: int) -> list[Row]:
