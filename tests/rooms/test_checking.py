@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from collab.protocol.contents import Bounds
 from collab.protocol.settings import Settings
 from collab.rooms.checking import check
 from collab.rooms.restoring import checked
@@ -28,7 +29,7 @@ from tests.storage.making import EMPTY, append, document, operation
 
 LENGTH = 40
 SNAPSHOTS = (10, 25, 40)
-LIMIT = 10_000
+BOUNDS = Bounds(10_000, 10_000)
 Row = dict[str, Any]
 Rows = dict[int, Row]
 
@@ -233,7 +234,7 @@ async def test_ten_thousand_random_changes_of_a_log_are_all_found(
 async def test_random_single_changes_of_a_backup_are_all_found(filled: DatabaseStore) -> None:
     """Those of a revision are named, and so they are when the file's checksum was made anew."""
     data = await exported(filled, "notes")
-    checked(data, LIMIT)
+    checked(data, BOUNDS)
     lines = data.splitlines(keepends=True)
     chance = Random(2)
     for number in range(10_000):
@@ -261,7 +262,7 @@ async def test_random_single_changes_of_a_backup_are_all_found(filled: DatabaseS
                 if changed[index] == line or b"\n" in put:
                     continue
         with pytest.raises(BadBackup) as caught:
-            checked(b"".join(changed), LIMIT)
+            checked(b"".join(changed), BOUNDS)
         if first is not None and "cut off" not in str(caught.value):
             assert caught.value.revision == first, (number, str(caught.value))
 
