@@ -28,6 +28,7 @@ from collab.rooms.pieces import in_pieces, is_too_large, take_in_turn
 from collab.rooms.port import RoomObserver, Session
 from collab.rooms.replay import deltas, first_content, known_type
 from collab.rooms.serverside import ServerSide
+from collab.rooms.single_flight import SingleFlight
 from collab.rooms.snapshots import Snapshots
 from collab.rooms.telling import operations_frame
 from collab.rooms.turns import aside
@@ -84,6 +85,8 @@ class Room:
         )
         self._vetting = Vetting(self, self._ordering, observer)
         self._own = ServerSide()
+        self._snapshots_asked: SingleFlight[int, Snapshot] = SingleFlight()
+        """By revision."""
         self._authors = Authors()
         self._upkeep = Upkeep(
             self.id,
@@ -385,7 +388,12 @@ class Room:
         revision, hash, content = self.revision, self.hash, self.content
         if not is_large(content):
             return Snapshot(revision, encoded(content), hash)
-        content = content.copy()
+        # Everybody comes back at once after a restart: it is encoded once for all of them.
+        return await self._snapshots_asked.run(
+            revision, lambda: self._encoded_aside(revision, hash, content.copy())
+        )
+
+    async def _encoded_aside(self, revision: int, hash: bytes, content: Content) -> Snapshot:
         return Snapshot(revision, await aside(lambda: encoded(content)), hash)
 
     async def settle(self) -> None:

@@ -17,6 +17,7 @@ from collab.rooms.journal import Journal
 from collab.rooms.port import Quiet, RoomObserver
 from collab.rooms.replay import is_large_to_replay
 from collab.rooms.room import Room
+from collab.rooms.single_flight import SingleFlight
 from collab.rooms.turns import aside
 from collab.storage.port import Conflict, DocumentRecord, Store
 
@@ -33,7 +34,8 @@ class Rooms:
         self._settings = settings
         self._observer: RoomObserver = observer or Quiet()
         self._rooms: dict[str, Room] = {}
-        self._opening: dict[str, asyncio.Task[Room]] = {}
+        self._opening: SingleFlight[str, Room] = SingleFlight()
+        self._fetching: SingleFlight[str, DocumentRecord | None] = SingleFlight()
         self._idle: dict[str, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -73,19 +75,7 @@ class Rooms:
                     return room
                 await self._discard(room)
                 continue
-            loading = self._opening.get(id)
-            if loading is None:
-                # Not in the caller's task: others wait for it, and the caller may go.
-                loading = asyncio.get_running_loop().create_task(self._load(id))
-                self._opening[id] = loading
-                loading.add_done_callback(lambda task: self._loaded(id, task))
-            await asyncio.shield(loading)
-
-    def _loaded(self, id: str, task: asyncio.Task[Room]) -> None:
-        if self._opening.get(id) is task:
-            del self._opening[id]
-        if not task.cancelled():
-            task.exception()  # told to those who wait, if any is left
+            await self._opening.run(id, lambda: self._load(id))
 
     async def _load(self, id: str) -> Room:
         try:
@@ -111,7 +101,11 @@ class Rooms:
         return await self.store.document(id) or await self._fetch(id)
 
     async def _fetch(self, id: str) -> DocumentRecord | None:
-        """Store a document that is elsewhere; None when it is nowhere."""
+        """Store a document that is elsewhere; None when it is nowhere. Looked for once, however
+        many ask."""
+        return await self._fetching.run(id, lambda: self._look_elsewhere(id))
+
+    async def _look_elsewhere(self, id: str) -> DocumentRecord | None:
         found = await self._observer.missing(id)
         if found is None:
             return None
@@ -202,7 +196,7 @@ class Rooms:
 
     async def _present(self, id: str) -> Room | None:
         """A document's room, also when it is only being opened."""
-        loading = self._opening.get(id)
+        loading = self._opening.tasks.get(id)
         if loading is not None:
             await asyncio.wait([loading])
         return self._rooms.get(id)
@@ -227,7 +221,8 @@ class Rooms:
             self._observer.closed(room)
 
     async def _finish(self) -> None:
-        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        running = [*self._opening.tasks.values(), *self._fetching.tasks.values()]
+        await asyncio.gather(*running, return_exceptions=True)
         for room in self.all():
             room.freeze()
         await self.journal.drain()

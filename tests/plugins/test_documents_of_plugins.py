@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +221,51 @@ async def test_plugins_share_an_http_client(settings: Settings) -> None:
             assert (await response.json()) == {"status": "alive"}
         http = it(server).http
     assert http.closed
+
+
+ELSEWHERE = """
+import asyncio
+from collab import NewDocument
+
+class Elsewhere(Plugin):
+    def __init__(self):
+        self.asked = []
+        self.go = asyncio.Event()
+
+    @hookimpl
+    async def find_document(self, id):
+        self.asked.append(id)
+        await self.go.wait()
+        if id == "fails" and len(self.asked) == 1:
+            raise RuntimeError("no")
+        return NewDocument("From elsewhere", content="Hello")
+"""
+
+
+@pytest.mark.parametrize("id", ["found", "fails"])
+async def test_one_that_many_ask_for_at_once_is_looked_for_once(tmp_path: Path, id: str) -> None:
+    write_plugin(tmp_path / "plugins", "elsewhere", ELSEWHERE)
+    settings = Settings(
+        data_dir=tmp_path / "data", plugins_dir=tmp_path / "plugins", plugins_on=("elsewhere",)
+    )
+    async with serve(settings) as server:
+        plugin: Any = server.app[PLUGINS].plugins["elsewhere"]
+
+        async def ask(path: str) -> int:
+            async with server.http.get(f"{server.url}/{path}") as answer:
+                return answer.status
+
+        paths = [f"api/documents/{id}", f"api/documents/{id}/content", f"d/{id}"]
+        asking = [asyncio.create_task(ask(path)) for path in paths * 4]
+        async with asyncio.timeout(20):
+            while not plugin.asked:
+                await asyncio.sleep(0)
+            # All of them have come as far as they get, whatever that is.
+            assert await ask("livez") == 200
+            plugin.go.set()
+            first = await asyncio.gather(*asking)
+        assert first[0] == (200 if id == "found" else 404)
+        # Whoever came after the failure was told of may have asked again, together with others.
+        assert len(plugin.asked) == 1 or (id == "fails" and len(plugin.asked) == 2)
+        assert await ask(paths[0]) == 200, "what failed is looked for again"
+        assert len(plugin.asked) <= 2
