@@ -3,6 +3,10 @@
 Nothing in asyncio can interrupt code that doesn't wait. But another thread can see where the
 loop's thread is meanwhile: the outermost frame in a plugin's files is the hook, the route or
 the task that does it, whether it is a ``def`` or a step of an ``async def``.
+
+A call of C that holds the interpreter's lock (a pattern of `re` on a hostile text) keeps this
+thread from looking, too. But as soon as the lock is free it sees where the loop's thread still
+is, and how much of the processor that thread has used meanwhile.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
@@ -57,6 +61,8 @@ class Watchdog:
         self._blocked = blocked
         self._interval = late / 4
         self._beat = 0.0
+        self._used = 0.0
+        """Seconds of the processor that the loop's thread had used by then."""
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -80,6 +86,7 @@ class Watchdog:
             self._thread = None
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._used = time.thread_time()
         self._beat = time.monotonic()
         self._timer = loop.call_later(self._interval, self._next, loop)
 
@@ -104,15 +111,19 @@ class Watchdog:
 
     def _look(self, thread: int) -> tuple[Culprit, float, str] | None:
         """Look again and again until the loop goes on; who was seen most of the time."""
-        beat = self._beat
+        beat, used = self._beat, self._used
         seen: Counter[Culprit] = Counter()
+        busy: defaultdict[Culprit, float] = defaultdict(float)
+        """Seconds of the processor between one look and the one before."""
         stacks: dict[Culprit, str] = {}
         warned = False
         while self._beat == beat and not self._ending.is_set():
             found = self._name(_frames(thread))
+            before, used = used, _used(thread)
             if found is not None:
                 culprit, stack = found
                 seen[culprit] += 1
+                busy[culprit] += used - before
                 stacks.setdefault(culprit, stack)
                 if not warned and time.monotonic() - beat > 2 * self._blocked:
                     # It may never end: say so as long as somebody can.
@@ -124,10 +135,15 @@ class Watchdog:
             self._ending.wait(self._interval)
         if not seen:
             return None
-        culprit, times = seen.most_common(1)[0]
-        # By what was seen, not by the clock: the whole machine may have stood still.
-        seconds = min(time.monotonic() - beat, self._late + (times + 1) * self._interval)
-        return culprit, seconds, stacks[culprit]
+        # By what was seen and used, not by the clock: the whole machine may have stood still.
+        blocked = {
+            one: max(
+                min(time.monotonic() - beat, self._late + (times + 1) * self._interval), busy[one]
+            )
+            for one, times in seen.items()
+        }
+        culprit = max(blocked, key=lambda one: blocked[one])
+        return culprit, blocked[culprit], stacks[culprit]
 
     def _name(self, frames: list[tuple[FrameType, int]]) -> tuple[Culprit, str] | None:
         """The outermost frame that belongs to a plugin, and the stack from there on."""
@@ -137,6 +153,13 @@ class Watchdog:
                 stack = traceback.StackSummary.extract(iter(frames[number:]))
                 return Culprit(plugin, one.f_code.co_name), "".join(stack.format()).rstrip()
         return None
+
+
+def _used(thread: int) -> float:
+    """Seconds of the processor that a thread has used, where the system tells."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return 0.0
+    return time.clock_gettime(time.pthread_getcpuclockid(thread))
 
 
 def _frames(thread: int) -> list[tuple[FrameType, int]]:

@@ -133,3 +133,44 @@ async def test_what_is_no_plugins_is_nobodys() -> None:
     await asyncio.sleep(0.05)
     dog.stop()
     assert told == []
+
+
+HOLDS = '''
+import re
+import time
+
+class Bad(Plugin):
+    used = 0.0
+
+    @hookimpl
+    {how} document_opened(self, document):
+        text = " " * 2000
+        began = time.thread_time()
+        re.search(r"\\s+$", text + "x")
+        # Quadratic: so long a text takes a second, in one call that never lets go of the lock.
+        length = int(2000 * (1.0 / max(1e-4, time.thread_time() - began)) ** 0.5)
+        began = time.thread_time()
+        re.search(r"\\s+$", " " * length + "x")
+        self.used = time.thread_time() - began
+'''
+
+
+@pytest.mark.parametrize("how", ["def", "async def"])
+async def test_a_call_that_holds_the_interpreter_s_lock_is_seen_whole(
+    tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_plugin(tmp_path, "bad", HOLDS.format(how=how))
+    manager = make_manager(tmp_path, bounds=Bounds(late=0.08, blocked=0.4, pause=60))
+    await manager.start()
+    FakeRoom(manager)
+    await manager.told()
+    await until(lambda: manager.health()["bad"].failures)
+    health = manager.health()["bad"]
+    line = str(health.last_error)
+    said = re.search(r"document_opened: blocked the event loop for ([0-9.]+) s", line)
+    assert said is not None
+    used = manager.plugins["bad"].__dict__["used"]
+    assert float(said[1]) > 0.7 * used, "and not only what was left when somebody could look"
+    assert health.state == "open"
+    assert "in document_opened" in caplog.text and "re.search(" in caplog.text
+    await manager.stop()
