@@ -2,9 +2,9 @@
 
 The event loop and that thread share one interpreter lock, and a loop that is busy gives it away
 late. So what counts on the hot path is how often the thread must ask for it, which is a few
-times for every statement that is run. An append is therefore a single statement, whatever it
-holds: its rows come as JSON, what deduplicates is written by a trigger, and it is a transaction
-of its own, without BEGIN and COMMIT. (Only one has more that plugins keep something with, or that
+times for every statement that is run. An append is therefore a single statement: its rows come
+together, what deduplicates is written by a trigger, and it is a transaction of its own, without
+BEGIN and COMMIT. (Only one has more that is long, that plugins keep something with, or that
 brings an author.)
 """
 
@@ -14,16 +14,14 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
-import msgspec
-from sqlalchemy import bindparam, func, insert, literal_column, select
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from collab.storage.chain import SIZE
 from collab.storage.database import Database, Query, Step
 from collab.storage.port import Append, StorageError, Violation
 from collab.storage.sqlite.connection import Connect, Durability, open_connection
@@ -70,17 +68,16 @@ _TRIGGERS = (
 )
 
 
-def _append_statement() -> ClauseElement:
-    rows = func.json_each(bindparam("rows")).table_valued("key", "value")
-    columns = [column.name for column in operations.columns]
-    # JSON has no bytes: the hashes of all rows come together.
-    start = rows.c.key * literal_column(str(SIZE)) + literal_column("1")
-    hash = func.substr(bindparam("hashes"), start, literal_column(str(SIZE)))
-    values = [
-        func.json_extract(rows.c.value, literal_column(f"'$[{index}]'"))
-        for index, _ in enumerate(columns[:-1])
-    ]
-    return insert(operations).from_select(columns, select(*values, hash))
+_ROWS = 64
+"""Rows that one statement appends: there is a statement for each number of rows, and Python keeps
+128 of them prepared."""
+
+
+@lru_cache(maxsize=_ROWS)
+def _append_statement(rows: int) -> str:
+    names = ", ".join(column.name for column in operations.columns)
+    row = f"({', '.join('?' * len(operations.columns))})"
+    return f"INSERT INTO {operations.name} ({names}) VALUES {', '.join([row] * rows)}"
 
 
 class SqliteDatabase(Database):
@@ -108,7 +105,6 @@ class SqliteDatabase(Database):
         self._writing = writer
         self._reading = reader
         self._presence = presence
-        self._appending = _compiled(_append_statement())
         self._abandoned = 0
         self._settled = 0
 
@@ -178,35 +174,34 @@ class SqliteDatabase(Database):
         await super().prove()
 
     async def append(self, appends: Sequence[Append]) -> None:
-        rows = msgspec.json.encode(
-            [
-                (
-                    append.document,
-                    operation.revision,
-                    operation.client,
-                    operation.sequence,
-                    operation.author,
-                    operation.time,
-                    operation.delta.decode(),
-                )
-                for append in appends
-                for operation in append.operations
-            ]
-        )
-        hashes = b"".join(
-            [operation.hash for append in appends for operation in append.operations]
-        )
-        sql = self._appending.sql
-        values = self._appending.values({"rows": rows.decode(), "hashes": hashes})
-        if not any(append.state or append.authors for append in appends):
-            await self._write(partial(_execute, sql, values))
-            return
-        steps: list[tuple[str, Iterable[tuple[Any, ...]]]] = [(sql, [values])]
+        rows = [
+            (
+                append.document,
+                operation.revision,
+                operation.client,
+                operation.sequence,
+                operation.author,
+                operation.time,
+                operation.delta.decode(),
+                operation.hash,
+            )
+            for append in appends
+            for operation in append.operations
+        ]
+        parts = [rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS)]
+        steps: list[tuple[str, Iterable[tuple[Any, ...]]]] = [
+            (_append_statement(len(part)), [tuple(chain.from_iterable(part))]) for part in parts
+        ]
         for append in appends:
-            for step in self.further_steps(append):
-                statement = _compiled(step.statement)
-                steps.append((statement.sql, [statement.values(row) for row in step.rows]))
-        await self._write(partial(_transaction, steps))
+            if append.state or append.authors:
+                for step in self.further_steps(append):
+                    statement = _compiled(step.statement)
+                    steps.append((statement.sql, [statement.values(row) for row in step.rows]))
+        if len(steps) == 1:
+            [(sql, [values])] = steps
+            await self._write(partial(_execute, sql, values))
+        else:
+            await self._write(partial(_transaction, steps))
 
     async def read(
         self, queries: Sequence[Query], *, settled: bool = False
