@@ -71,6 +71,11 @@ class Ordering:
         """The last revision that was given."""
         return self._authority.revision
 
+    def check_newest(self, revision: int | None) -> None:
+        """Raises `CollabError` PRECONDITION_FAILED when somebody has written after ``revision``."""
+        if revision != self.revision:
+            raise CollabError(errors.PRECONDITION_FAILED)
+
     @property
     def content(self) -> Content:
         """The live content, at `revision`: read it only, and before the next edit is ordered."""

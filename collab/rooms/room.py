@@ -224,39 +224,52 @@ class Room:
         author: User,
         revision: int | None = None,
         keep: Sequence[Kept] = (),
+        unchanged: bool = False,
     ) -> int:
         """Apply an edit made on the server, on ``revision`` (default: the newest).
 
         Of an ``author`` without a name only the id is noted. What plugins ``keep`` is committed
         with it. Returns its revision once it is committed. What is larger than an operation may
         be becomes several, between which others may write; ``keep`` is with the last of them.
-        Raises `CollabError`.
+        ``unchanged``: it is taken only while ``revision`` is the newest. What others wrote that is
+        not saved yet counts, too. Raises `CollabError`, then PRECONDITION_FAILED.
         """
         self.check_alive()
         if self._frozen:
             raise CollabError(errors.SHUTTING_DOWN)
         if not is_too_large(delta, self._limits):
-            return await self._edit(delta, author, revision, keep)
+            return await self._edit(delta, author, revision, keep, unchanged)
         pieces = await aside(lambda: in_pieces(delta, self._limits))
-        orders = _Pieces(self, self._ordering, author, keep)
+        if unchanged:
+            self._ordering.check_newest(revision)
+        orders = _Pieces(self, self._ordering, author, keep, unchanged)
         base = self._ordering.revision if revision is None else revision
         return await take_in_turn(pieces, base, self._own.client, orders)
 
     async def take_piece(
-        self, base: int, delta: Delta, author: User, keep: Sequence[Kept]
+        self, base: int, delta: Delta, author: User, keep: Sequence[Kept], unchanged: bool
     ) -> int:
         """`edit` for one of the pieces that a larger edit was cut into."""
         self.check_alive()
         if self._frozen:
             raise CollabError(errors.SHUTTING_DOWN)
-        return await self._edit(delta, author, base, keep)
+        return await self._edit(delta, author, base, keep, unchanged)
 
     async def _edit(
-        self, delta: Delta, author: User, revision: int | None, keep: Sequence[Kept]
+        self,
+        delta: Delta,
+        author: User,
+        revision: int | None,
+        keep: Sequence[Kept],
+        unchanged: bool,
     ) -> int:
         if self._vetting.needed:
-            ordered = await self._vetting.edit(self._own.client, author, revision, delta, keep)
+            ordered = await self._vetting.edit(
+                self._own.client, author, revision, delta, keep, unchanged
+            )
         else:
+            if unchanged:
+                self._ordering.check_newest(revision)
             ordered = self.order_own(revision, author, delta, keep)
         if ordered <= self.revision:
             return ordered
@@ -405,12 +418,19 @@ class _Pieces:
     """The pieces of one large edit, on their way into a room."""
 
     def __init__(
-        self, room: Room, ordering: Ordering, author: User, keep: Sequence[Kept]
+        self,
+        room: Room,
+        ordering: Ordering,
+        author: User,
+        keep: Sequence[Kept],
+        unchanged: bool,
     ) -> None:
+        """``unchanged`` is about the first of them (see `Room.edit`)."""
         self._room = room
         self._ordering = ordering
         self._author = author
         self._keep = keep
+        self._unchanged = unchanged
 
     @property
     def newest(self) -> int:
@@ -420,4 +440,6 @@ class _Pieces:
         return self._ordering.history(since)
 
     async def take(self, base: int, delta: Delta, *, last: bool) -> int:
-        return await self._room.take_piece(base, delta, self._author, self._keep if last else ())
+        unchanged, self._unchanged = self._unchanged, False
+        keep = self._keep if last else ()
+        return await self._room.take_piece(base, delta, self._author, keep, unchanged)

@@ -194,6 +194,23 @@ class Rooms:
             await self._discard(room)
         return deleted
 
+    async def delete_at(self, id: str, revision: int) -> bool:
+        """`delete`, only while ``revision`` is the newest: what others wrote that is not saved yet
+        counts, too.
+
+        Raises `CollabError` PRECONDITION_FAILED, and what `use` raises.
+        """
+        async with self.use(id) as room:
+            room.ordering.check_newest(revision)
+            # Nothing comes between this look and the deletion; what is sent meanwhile is not
+            # answered, and comes again.
+            room.freeze()
+            try:
+                return await self.delete(id)
+            finally:
+                if room.error is None:  # It is still there: go on with a room that is not frozen.
+                    room.end(CollabError(errors.STORAGE_FAILED), retry_after=1.0)
+
     async def _present(self, id: str) -> Room | None:
         """A document's room, also when it is only being opened."""
         loading = self._opening.tasks.get(id)

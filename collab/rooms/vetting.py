@@ -63,10 +63,21 @@ class Vetting:
                 refuse(session, CollabError(errors.INTERNAL), operation.sequence)
 
     async def edit(
-        self, client: str, author: User, revision: int | None, delta: Delta, keep: Sequence[Kept]
+        self,
+        client: str,
+        author: User,
+        revision: int | None,
+        delta: Delta,
+        keep: Sequence[Kept],
+        unchanged: bool,
     ) -> int:
-        """Ask about an edit made on the server; its revision. Raises `CollabError`."""
+        """Ask about an edit made on the server; its revision. Raises `CollabError`.
+
+        ``unchanged``: only while ``revision`` is the newest.
+        """
         async with self._turn:
+            if unchanged:
+                self._ordering.check_newest(revision)
             base, delta = await self._ask(None, client, author, revision, delta)
             return self._room.order_own(base, author, delta, keep)
 

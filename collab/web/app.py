@@ -50,6 +50,7 @@ from collab.web.identity import Identities, identify
 from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
 from collab.web.operator import OPERATOR, Operator
 from collab.web.plugin_routes import PluginRoutes, check_routes
+from collab.web.preconditions import TURNS, Turns
 from collab.web.readiness import Readiness
 from collab.web.secret import load_secret
 from collab.web.sources import SOURCES, Sources
@@ -94,6 +95,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     app[SOURCES] = Sources()
     app[IDEMPOTENCY] = Idempotency(secret)
     app[ADMISSION] = Admission(settings.limits)
+    app[TURNS] = Turns()
     app[OPERATOR] = Operator(secret)
     identity.setup(app, Identities(secret, settings.tokens))
     plugins = PluginManager(settings)

@@ -207,11 +207,13 @@ async def put(request: web.Request) -> web.Response:
 
         large = is_large(body) or is_large(content)
         change, told = await aside(compare) if large else compare()
-        if "If-Match" in request.headers and room.revision != version.revision:
-            raise CollabError(errors.PRECONDITION_FAILED)  # Somebody wrote meanwhile.
         revision = version.revision
         if not change.empty:
-            revision = await room.edit(change, author=user, revision=revision)
+            # Somebody may have written meanwhile, saved or not.
+            unchanged = "If-Match" in request.headers
+            revision = await room.edit(
+                change, author=user, revision=revision, unchanged=unchanged
+            )
     return json_response({"revision": revision, "delta": msgspec.Raw(told)})
 
 

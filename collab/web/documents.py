@@ -24,7 +24,7 @@ from collab.web.bodies import json_response, read_body, read_json, whole_number
 from collab.web.idempotency import make_once
 from collab.web.identity import identify, is_operator
 from collab.web.keys import PLUGINS, ROOMS, SETTINGS, STORE
-from collab.web.preconditions import Version, require_match
+from collab.web.preconditions import TURNS, Version, require_match
 from collab.web.proxies import base_path
 from collab.web.security_log import Event, shown
 
@@ -192,22 +192,29 @@ async def _require_match(request: web.Request, document: DocumentRecord) -> None
 async def change(request: web.Request) -> web.Response:
     """``PATCH /api/documents/{id}``: another title, told to everybody who has it open."""
     wanted = await read_json(request, Change)
-    document = await find(request, "rename")
-    await _require_match(request, document)
-    if wanted.title is not UNSET:
-        renamed = await request.app[ROOMS].rename(document.id, clean_title(wanted.title))
-        if renamed is None:
-            raise CollabError(errors.NO_DOCUMENT)
-        document = renamed
-        request.app[PLUGINS].observer.renamed(document)
+    async with request.app[TURNS].of(request.match_info["id"]):
+        document = await find(request, "rename")
+        await _require_match(request, document)
+        if wanted.title is not UNSET:
+            renamed = await request.app[ROOMS].rename(document.id, clean_title(wanted.title))
+            if renamed is None:
+                raise CollabError(errors.NO_DOCUMENT)
+            document = renamed
+            request.app[PLUGINS].observer.renamed(document)
     return _shown(request, document)
 
 
 async def delete(request: web.Request) -> web.Response:
     """``DELETE /api/documents/{id}``: gone, with everything that belongs to it."""
-    document = await find(request, "delete")
-    await _require_match(request, document)
-    if not await request.app[ROOMS].delete(document.id):
+    rooms = request.app[ROOMS]
+    async with request.app[TURNS].of(request.match_info["id"]):
+        document = await find(request, "delete")
+        await _require_match(request, document)
+        if "If-Match" in request.headers:
+            deleted = await rooms.delete_at(document.id, document.revision)
+        else:
+            deleted = await rooms.delete(document.id)
+    if not deleted:
         raise CollabError(errors.NO_DOCUMENT)
     request.app[PLUGINS].observer.deleted(document)
     user, about = await identify(request), f"{document.id} {shown(document.title)}"

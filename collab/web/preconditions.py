@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from aiohttp import ETag, web
 
@@ -28,6 +30,23 @@ class Version(NamedTuple):
         """All of its ETags."""
         return [self.tag(media) for media in MEDIA]
 
+
+class Turns:
+    """One change of a document's title, or its deletion, after the other: between the look at
+    ``If-Match`` and the change nobody else makes one."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, document: str) -> asyncio.Lock:
+        """The lock of the document with an id, for ``async with``."""
+        lock = self._locks.get(document)
+        if lock is None:
+            lock = self._locks[document] = asyncio.Lock()
+        return lock
+
+
+TURNS = web.AppKey("turns", Turns)
 
 ANY = "*"
 
