@@ -1,10 +1,14 @@
-"""Browser halves: what the page loads for a plugin."""
+"""Browser halves: what the page loads for a plugin, and what it loads when that does not work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from collab.plugins.loading import Loaded
+from collab.plugins.static_copy import StaticCopy
+
+NOT_LOADED = "the new version can't be loaded"
+"""How a page begins to say that it runs the previous version of a browser half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,16 @@ class BrowserHalf:
     name: str
     script: str | None
     styles: tuple[str, ...]
+    previous: str | None = None
+    """The script of the version before, for when this one can't be loaded."""
+
+
+def previous_copy(before: Loaded, copy: StaticCopy | None) -> StaticCopy | None:
+    """What stands in for ``copy``, the files of the version after ``before``: those that ran in
+    browsers last, as far as these have said.
+    """
+    same = copy is not None and before.copy is not None and copy.files == before.copy.files
+    return before.previous if same or before.refused_in_browser else before.copy
 
 
 def browser_half(loaded: Loaded) -> BrowserHalf | None:
@@ -28,4 +42,7 @@ def browser_half(loaded: Loaded) -> BrowserHalf | None:
     base = f"/plugins/{name}/static{again}/{name}"
     script = f"{base}.js" if (folder / f"{name}.js").is_file() else None
     styles = (f"{base}.css",) if (folder / f"{name}.css").is_file() else ()
-    return BrowserHalf(name, script, styles) if script or styles else None
+    previous = None
+    if loaded.previous is not None and f"{name}.js" in loaded.previous.files and script:
+        previous = f"/plugins/{name}/static.p{loaded.previous.generation}/{name}.js"
+    return BrowserHalf(name, script, styles, previous) if script or styles else None

@@ -27,6 +27,7 @@ from collab.plugins.services import Services
 from collab.plugins.settings import WrongSettings, read
 from collab.plugins.specs import SOFT
 from collab.plugins.state import State
+from collab.plugins.static_copy import StaticCopy, copied
 from collab.plugins.tables import Tables
 from collab.plugins.tasks import Tasks
 from collab.plugins.watchdog import BLOCKED, LATE
@@ -72,6 +73,13 @@ class Loaded:
     generation: int = 0
     """How often it was loaded anew; another one makes browsers load its files anew, too."""
 
+    copy: StaticCopy | None = None
+    """Its static files as they were when it was loaded."""
+    previous: StaticCopy | None = None
+    """Those of the version before, for pages on which this one can't be loaded."""
+    refused_in_browser: bool = False
+    """Whether a page has said that it could not be loaded there."""
+
     def __post_init__(self) -> None:
         self.offered = Offered(self.services.guard)
 
@@ -81,6 +89,10 @@ class Loaded:
         if self.folder is not None:
             return str(self.folder)
         return self.found.place
+
+    def copy_static(self) -> None:
+        """Keep its static files as they are now."""
+        self.copy = copied(self.subfolder("static"), self.generation)
 
     def subfolder(self, name: str) -> Path | None:
         """``static``, ``templates`` or ``migrations`` (the steps that make its own tables); None
@@ -175,6 +187,8 @@ class Loader:
         """Make a plugin from the code that was loaded for it before. Raises `Unusable`."""
         again = self._configured(loaded.found, type(loaded.plugin), loaded.folder)
         again.generation = loaded.generation
+        again.copy, again.previous = loaded.copy, loaded.previous
+        again.refused_in_browser = loaded.refused_in_browser
         return again
 
     def _make(self, found: Found, fresh: bool) -> Loaded:

@@ -127,6 +127,8 @@ class PluginManager:
         implementations = self.loader.registry.implemented_by(loaded.found.name)
         loaded.offered = collect(guard, implementations, guard.failed)
         loaded.offered.announce()
+        if loaded.copy is None:
+            loaded.copy_static()
 
     def connect(self) -> None:
         """Look up once who implements what, and who offers what."""

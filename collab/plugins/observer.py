@@ -15,6 +15,7 @@ from collab.plugins.archive import Operation
 from collab.plugins.contained import for_each
 from collab.plugins.document import OpenRoom
 from collab.plugins.gate import Gate
+from collab.plugins.halves import NOT_LOADED
 from collab.plugins.house import House
 from collab.plugins.incoming import understood
 from collab.plugins.loading import Loaded
@@ -148,6 +149,8 @@ class Observer:
         loaded = self._loaded().get(plugin)
         if loaded is not None:
             loaded.services.guard.failed_in_browser(session.user, error)
+            # Anybody can say so. It only keeps this version from standing in for the next one.
+            loaded.refused_in_browser |= error.startswith(NOT_LOADED)
 
     def committed(
         self, room: OpenRoom, operations: Sequence[StoredOperation], deltas: Sequence[Delta]

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from collab.plugins.collected import Offered, check_types, collect
 from collab.plugins.discovery import Found, Unusable, keep_modules
 from collab.plugins.guard import HARMLESS
+from collab.plugins.halves import previous_copy
 from collab.plugins.loading import Loaded
 from collab.plugins.manager import PluginManager
 from collab.plugins.raised import placed
@@ -113,6 +114,8 @@ class Switchboard:
         manager, name = self._manager, before.found.name
         fresh = self._make(before.found)
         fresh.generation = before.generation + 1
+        fresh.copy_static()
+        fresh.previous = previous_copy(before, fresh.copy)
         offered = self._tried(fresh, before)
         await manager.loader.migrate(fresh)
         hooks = manager.loader.registry.fail_closed(name)

@@ -195,6 +195,8 @@ class PluginHalf(Struct, omit_defaults=True):
     name: str
     script: str | None
     styles: list[str]
+    previous: str | None = None
+    """The script of the version before, for when this one can't be loaded."""
 
 
 class Plugins(_Message, tag="plugins"):

@@ -126,6 +126,7 @@ def browser_halves(app: web.Application, base: str) -> Frame:
                 half.name,
                 base + half.script if half.script else None,
                 [base + style for style in half.styles],
+                base + half.previous if half.previous else None,
             )
             for half in app[PLUGINS].browser_halves()
         ]

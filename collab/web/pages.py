@@ -166,6 +166,7 @@ async def editor(request: web.Request) -> web.Response:
             "name": half.name,
             "script": base + half.script if half.script else None,
             "styles": [base + style for style in half.styles],
+            "previous": base + half.previous if half.previous else None,
         }
         for half in request.app[PLUGINS].browser_halves()
     ]

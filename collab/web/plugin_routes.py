@@ -9,10 +9,14 @@ server they are all the same files, as they are now: a page that has not heard o
 generation yet (or that knows one from before the server started) gets what it asks for late,
 such as a picture, and is told in the next moment to take everything from the new address.
 Answering 404 would show it a broken plugin in between; the old files are no longer there.
+
+Save for one copy of them: at ``static.pGENERATION/…`` are those of the version before, for pages on
+which the new version can't be loaded.
 """
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
@@ -25,6 +29,7 @@ from aiohttp.web_urldispatcher import PrefixResource, UrlMappingMatchInfo
 from collab.plugins.loading import Loaded
 from collab.plugins.manager import PluginManager
 from collab.plugins.routes import Route, own_tokens
+from collab.plugins.static_copy import StaticCopy
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
 
@@ -38,7 +43,7 @@ class PluginRoutes(PrefixResource):
         self._base = base
         self._routers: dict[str, tuple[Loaded, web.UrlDispatcher]] = {}
         self._generation = re.compile(
-            rf"({re.escape(self._prefix)}/[a-z0-9_]+/static)(?:\.[0-9]+)+(?=/)"
+            rf"({re.escape(self._prefix)}/[a-z0-9_]+/static)(\.p[0-9]+)?(?:\.[0-9]+)*(?=/)"
         )
 
     async def resolve(
@@ -61,7 +66,7 @@ class PluginRoutes(PrefixResource):
         found = self._generation.match(path)
         if found is None:
             return request
-        plain = found[1] + path[found.end() :]
+        plain = found[1] + (".previous" if found[2] else "") + path[found.end() :]
         return request.clone(rel_url=request.rel_url.with_path(plain, encoded=True))
 
     def _router(self, name: str) -> web.UrlDispatcher | None:
@@ -76,6 +81,9 @@ class PluginRoutes(PrefixResource):
         folder = self._plugins.static_folder(name)
         if folder is not None:
             router.add_static(f"{self._base}/plugins/{name}/static", folder)
+        if loaded.previous is not None:
+            path = f"{self._base}/plugins/{name}/static.previous/{{path:.+}}"
+            router.add_get(path, _showing(loaded.previous))
         for route in loaded.offered.routes:
             try:
                 router.add_route(route.method, self._base + route.path, _answering(loaded, route))
@@ -95,6 +103,23 @@ class PluginRoutes(PrefixResource):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(())
+
+
+def _showing(copy: StaticCopy) -> Handler:
+    """Answers with the files of a version that was replaced."""
+
+    async def show(request: web.Request) -> web.Response:
+        body = copy.files.get(request.match_info["path"])
+        if body is None:
+            raise CollabError(errors.NOT_FOUND)
+        kind, _ = mimetypes.guess_type(request.match_info["path"])
+        return web.Response(
+            body=body,
+            content_type=kind or "application/octet-stream",
+            headers={"Cache-Control": "no-cache"},
+        )
+
+    return show
 
 
 def check_routes(routes: Iterable[Route]) -> None:

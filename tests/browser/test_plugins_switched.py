@@ -201,3 +201,48 @@ async def test_a_bundled_plugin_goes_with_all_it_shows(house: House) -> None:
     await switch(house, "cursors", "on")
     await bob.put_caret(6)
     await expect(caret).to_have_count(1)
+
+
+async def test_a_browser_half_that_can_t_be_loaded_leaves_the_old_one_to_everybody(
+    house: House, guest: Path
+) -> None:
+    file = guest / "static" / "guest.js"
+    document = await house.document("The text. ")
+    ada = await house.person()
+    ada.plugin_faults_expected = True
+    await ada.open(document)
+    foot = ada.page.locator("#foot")
+    await expect(foot).to_contain_text("first greeting")
+    file.write_text(BROWSER_HALF.replace("VERSION", "second") + "function broken( {\n")
+    await switch(house, "guest", "reload")
+    await expect(foot).to_contain_text("first greeting")  # told anew, as if it came now
+    bob = await house.person()  # whoever opens the page now
+    bob.plugin_faults_expected = True
+    await bob.open(document)
+    await expect(bob.page.locator("#foot")).to_contain_text("first greeting")
+
+    async def told() -> str:
+        url = f"{house.server.url}/api/plugins"
+        async with house.http.get(url, headers=house.server.operator) as response:
+            plugins = (await response.json())["plugins"]
+        (health,) = [one["health"] for one in plugins if one["name"] == "guest"]
+        return str(health["last_browser_error"])
+
+    async with asyncio.timeout(20):
+        while "the previous one runs" not in await told():
+            await asyncio.sleep(0.05)
+    error = await told()
+    line = file.read_text().count("\n") + 1
+    assert error.startswith("the new version can't be loaded, and the previous one runs: ")
+    assert "SyntaxError" in error and f"guest.js:{line}" in error
+    # Broken once more: what ran before the first attempt still does.
+    file.write_text(BROWSER_HALF.replace("VERSION", "third") + "function broken( {\n")
+    await switch(house, "guest", "reload")
+    await bob.page.reload()
+    await expect(bob.page.locator("#foot")).to_contain_text("first greeting")
+    # One that can be loaded comes in its place.
+    file.write_text(BROWSER_HALF.replace("VERSION", "fourth"))
+    await switch(house, "guest", "reload")
+    await expect(bob.page.locator("#foot")).to_contain_text("fourth greeting")
+    await expect(foot).to_contain_text("fourth greeting")
+

@@ -500,3 +500,43 @@ async def test_the_old_one_stays_until_the_new_one_works(
         shown = await as_listed(server, "hello")
         assert shown["reload_error"] is None
         await reader.socket.close()
+
+
+async def test_the_files_of_the_version_before_stay_for_pages_that_can_t_load_the_new_ones(
+    settings: Settings, tmp_path: Path
+) -> None:
+    static = tmp_path / "plugins" / "hello" / "static"
+
+    async def reloaded(text: str) -> Any:
+        (static / "hello.js").write_text(text)
+        (static / "part.json").write_text(f'"{text}"')
+        assert (await post(server, "hello", "reload"))[0] == 200
+        return (await reader.hear("plugins"))["plugins"][0].get("previous")
+
+    async with serve(settings) as server:
+        id = await server.create_document("Notes", "one")
+        reader = await Reader.open(server, id)
+        old = (await get(server, "/plugins/hello/static/hello.js"))[1]
+        assert await reloaded("one") == "/plugins/hello/static.p0/hello.js"
+        for folder in ("static.p0", "static.p0.1"):
+            path = f"{server.url}/plugins/hello/{folder}/hello.js"
+            async with server.http.get(path) as response:
+                assert (response.status, await response.text()) == (200, old)
+                assert "javascript" in response.content_type
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+        for path in ("static.p0/part.json", "static.p0/../__init__.py", "static.px/hello.js"):
+            assert (await get(server, f"/plugins/hello/{path}"))[0] == 404, path
+        assert await get(server, "/plugins/hello/static.1/hello.js") == (200, "one")
+        # What ran, by all that is known, stands in for what comes next …
+        assert await reloaded("two") == "/plugins/hello/static.p1/hello.js"
+        assert await get(server, "/plugins/hello/static.p1/part.json") == (200, '"one"')
+        # … and what did not run in some browser does not.
+        fault = "the new version can't be loaded, and the previous one runs: SyntaxError"
+        await reader.socket.send_json([{"type": "fault", "plugin": "hello", "error": fault}])
+        await until(lambda: server.app[PLUGINS].health()["hello"].browser_failures)
+        assert await reloaded("three") == "/plugins/hello/static.p1/hello.js"
+        assert '"previous": "/plugins/hello/static.p1/hello.js"' in (
+            (await get(server, f"/d/{id}"))[1].replace('":"', '": "')
+        )
+        await reader.socket.close()
+

@@ -50,7 +50,7 @@ const BEGINNINGS = {
   "/^ws/": ["", "ws"],
   "/\\/socket$/": ["", "/socket"],
   "/\\\\\\\\|\\\\ud[89a-f][0-9a-f]{2}/g": ["", "\\ud"],
-  "/^(.*\\/plugins\\/[a-z0-9_]+\\/static)((?:\\.\\d+)*)(\\/[^/]+)$/": ["", "/plugins/", "/plugins/a/static", "/plugins/a/static.1", "/plugins/a/static/"],
+  "/^(.*\\/plugins\\/[a-z0-9_]+\\/static)((?:\\.p?\\d+)*)(\\/[^/]+)$/": ["", "/plugins/", "/plugins/a/static", "/plugins/a/static.1", "/plugins/a/static/"],
   "/^\\/+/": ["", "/"],
   "/\\/plugins\\/([a-z0-9_]+)\\/static[./]/": ["", "/plugins/", "/plugins/a/static"],
   "/^#[0-9a-f]{6}$/i": ["", "#"],

@@ -8,7 +8,7 @@
  * back. Then the page asks below one of its own (`static.1.1/`); the server answers all of them.
  */
 
-const IN_FOLDER = /^(.*\/plugins\/[a-z0-9_]+\/static)((?:\.\d+)*)(\/[^/]+)$/;
+const IN_FOLDER = /^(.*\/plugins\/[a-z0-9_]+\/static)((?:\.p?\d+)*)(\/[^/]+)$/;
 
 /** How often this page has begun with each address. */
 const runs = new Map();

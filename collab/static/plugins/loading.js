@@ -1,5 +1,7 @@
 /** Loads a plugin's files over a network that comes and goes. */
 
+import { element } from "../ui/elements.js";
+
 /** ms until a server that could not be reached is tried again; twice as long each time, up to: */
 const PAUSE = 1000;
 const LONGEST_PAUSE = 30_000;
@@ -34,6 +36,34 @@ export async function loaded(address, load, running) {
       if (running.disposed) throw error;
     }
   }
+}
+
+/**
+ * Where a module, or one that it imports, is no JavaScript: "address:line: ", or "" when that can't
+ * be told. An `import()` rejects without the place, an event has it.
+ */
+export function placeOfSyntaxError(address) {
+  return new Promise((resolve) => {
+    const script = element("script", { type: "module", src: address });
+    const ended = new AbortController();
+    function done(place) {
+      clearTimeout(timer);
+      ended.abort();
+      script.remove();
+      resolve(place);
+    }
+    const timer = setTimeout(() => done(""), PATIENCE);
+    function on(event) {
+      if (!(event.error instanceof SyntaxError)) return;
+      // Nobody else has to hear of it: whoever asks for the place tells of the error, too.
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      done(`${event.filename}:${event.lineno}: `);
+    }
+    addEventListener("error", on, { capture: true, signal: ended.signal });
+    script.onload = script.onerror = () => done("");
+    document.head.append(script);
+  });
 }
 
 /** Appends a stylesheet's `link` to the page. Rejects with a TypeError when it can't be fetched. */

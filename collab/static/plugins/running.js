@@ -4,10 +4,13 @@ import { element } from "../ui/elements.js";
 import { notify } from "../ui/notices.js";
 import { freshFiles } from "./files.js";
 import { hung, noted } from "./hung.js";
-import { loaded, styled } from "./loading.js";
+import { loaded, placeOfSyntaxError, styled } from "./loading.js";
 
 /** Messages kept for a plugin whose module is still on its way; the oldest goes first. */
 const MOST_WAITING = 500;
+
+/** How the server is told that a version of a plugin can't be loaded; it knows this by heart. */
+const NOT_LOADED = "the new version can't be loaded";
 
 /** So many failures within so many ms, and the plugin is switched off on this page for a while. */
 const MOST_FAILURES = 20;
@@ -32,18 +35,21 @@ export class Running {
   #connection = null;
   #failures = [];
   #complained = false;
+  #previous;
   #host;
 
   /**
-   * @param {{name: string, script?: string | null, styles?: string[]}} plugin
+   * @param {{name: string, script?: string | null, styles?: string[], previous?: string | null}} plugin
+   *   `previous`: the script of the version before, for when `script` can't be loaded
    * @param {(running: Running) => object} makeApi makes what `activate` is given
    * @param {{failed(name: string, error: string): void, gaveUp(running: Running): void}} host
    */
-  constructor({ name, script = null, styles = [] }, makeApi, host) {
+  constructor({ name, script = null, styles = [], previous = null }, makeApi, host) {
     this.name = name;
     this.#host = host;
     this.script = script;
     this.styles = styles;
+    this.#previous = previous;
     this.files = freshFiles(script, styles);
     this.disposed = false;
     this.collab = makeApi(this);
@@ -58,7 +64,7 @@ export class Running {
     if (!this.script) return;
     try {
       if (hung(this.name, this.script)) throw new Error("it froze the page the last time, and is left out");
-      const module = await loaded(this.script, () => this.#import(), this);
+      const module = await loaded(this.script, () => this.#import(), this).catch((error) => this.#instead(error));
       await ready;
       if (this.disposed) return;
       if (typeof module.default !== "function") throw new TypeError("its module exports no default function");
@@ -88,6 +94,17 @@ export class Running {
       this.files = freshFiles(this.script, this.styles);
       throw error;
     }
+  }
+
+  /** The module of the version before, because the new one can't be loaded. */
+  async #instead(error) {
+    if (!this.#previous || this.disposed) throw error;
+    const place = error instanceof SyntaxError ? await placeOfSyntaxError(this.files.script) : "";
+    const what = `${NOT_LOADED}, and the previous one runs: ${place}${described(error)}`;
+    console.warn(`The plugin ${this.name}: ${what}`);
+    this.#host.failed(this.name, what);
+    this.files = freshFiles(this.#previous, this.styles);
+    return import(this.files.script);
   }
 
   /** Logs what went wrong, every time; says so on the page, and to the operator, once. */
