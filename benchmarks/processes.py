@@ -31,9 +31,11 @@ def cores() -> tuple[set[int], set[int]]:
 class Server:
     """A running server: its address and its process."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], url: str, log: Path | None) -> None:
         self.process = process
         self.url = url
+        self.log = log
+        """Where it writes its log, if to a file."""
 
     def memory(self) -> int:
         """Resident memory in bytes."""
@@ -44,11 +46,15 @@ class Server:
 
 
 @contextmanager
-def running(command: list[str], **environment: str) -> Iterator[Server]:
+def running(
+    command: list[str], log: Path | None = None, **environment: str
+) -> Iterator[Server]:
     own, _ = cores()
+    errors = None if log is None else log.open("wb")
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
+        stderr=errors,
         text=True,
         env=os.environ | environment,
         preexec_fn=lambda: os.sched_setaffinity(0, own),
@@ -61,23 +67,28 @@ def running(command: list[str], **environment: str) -> Iterator[Server]:
                 break
         else:
             raise RuntimeError(f"{command} did not start")
-        yield Server(process, match[0].rstrip("/"))
+        yield Server(process, match[0].rstrip("/"), log)
     finally:
         process.terminate()
         process.wait(30)
         assert process.stdout is not None
         process.stdout.close()
+        if errors is not None:
+            errors.close()
 
 
 @contextmanager
-def collab(*arguments: str, data_dir: Path | None = None, **environment: str) -> Iterator[Server]:
-    """A Collab server on an empty data directory."""
+def collab(
+    *arguments: str, data_dir: Path | None = None, keep_log: bool = False, **environment: str
+) -> Iterator[Server]:
+    """A Collab server on an empty data directory; with ``keep_log`` its log is in a file."""
     with tempfile.TemporaryDirectory(prefix="collab-benchmark-") as folder:
         command = [
             sys.executable, "-m", "collab", "serve", "--port", "0",
             "--data-dir", str(data_dir or folder), *arguments,
         ]
-        with running(command, **LIMITS | environment) as server:
+        log = Path(folder) / "log" if keep_log else None
+        with running(command, log, **LIMITS | environment) as server:
             yield server
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from benchmarks.floods import floods
 from benchmarks.hostile import Prepared, attacks, made
 from benchmarks.load import Row, run
 from benchmarks.processes import Server, collab
@@ -80,7 +82,7 @@ async def _measure(server: Server, name: str, prepare: Prepared) -> Row:
     await victim.start()
     await asyncio.sleep(CALM)
     calm = await victim.longest()
-    before = server.memory()
+    before, logged = server.memory(), _logged(server)
     _reset_peak(server)
     began = time.perf_counter()
     answer = await asyncio.to_thread(attack)
@@ -95,7 +97,13 @@ async def _measure(server: Server, name: str, prepare: Prepared) -> Row:
         "calm ms": round(calm * 1000, 1),
         "stall ms": round(stalled * 1000, 1),
         "peak MiB": round((_peak(server) - before) / 2**20, 1),
+        "log KiB": round((_logged(server) - logged) / 1024, 1),
     }
+
+
+def _logged(server: Server) -> int:
+    """Bytes of the log so far."""
+    return 0 if server.log is None else server.log.stat().st_size
 
 
 def _status(answer: Any) -> str:
@@ -107,12 +115,15 @@ def _status(answer: Any) -> str:
 def measure(rounds: int = 3, only: str = "") -> list[Row]:
     """Each attack on a server of its own. Figures are medians of the rounds, except peaks."""
     rows = []
-    for name, prepare in attacks():
+    for name, prepare in chain(attacks(), floods()):
         if only not in name:
             continue
         found: list[Row] = []
         for _ in range(rounds):
-            with collab(COLLAB_LOG_LEVEL="error") as server:
+            # What a server allows a connection by itself: other benchmarks lift it.
+            with collab(
+                keep_log=True, COLLAB_LIMITS__RATE="5000", COLLAB_LIMITS__BURST="10000"
+            ) as server:
                 found.append(run(_measure(server, name, prepare)))
         rows.append(
             {
