@@ -203,7 +203,8 @@ class Document:
     def edit(self, *, author: str | User) -> Edit:
         """``async with document.edit(author=user) as edit: edit.insert(0, "x")``.
 
-        It is committed as one operation when the block ends; see `apply` for what it raises.
+        It is committed when the block ends, as one operation, or as several that are taken all or
+        none if it is larger than one may be; see `apply` for what it raises.
         """
         self._opened()
         return Edit(self, author)

@@ -86,7 +86,7 @@ class Policies:
 class _Edit:
     """One edit that plugins are asked about."""
 
-    __slots__ = ("author", "document", "room", "session")
+    __slots__ = ("author", "document", "original", "room", "session")
 
     def __init__(
         self, room: OpenRoom, document: Document, session: Session | None, author: str
@@ -95,10 +95,13 @@ class _Edit:
         self.document = document
         self.session = session
         self.author = author
+        self.original: Delta | None = None
+        """As its author made it."""
 
     async def ask(self, vetting: Sequence[Implementation], delta: Delta) -> Delta:
         """Ask all; then those that are ``fail_closed`` about what later ones made of the edit,
         until all of them have seen what is to be taken."""
+        self.original = delta
         asked = vetting
         seen: dict[Implementation, Delta] = {}
         for _ in range(ROUNDS):
@@ -133,7 +136,7 @@ class _Edit:
         try:
             # Another one: what the plugin goes on doing to its own is its own affair, too.
             rewritten = Delta(answer.ops)
-            self.room.ordering.check(rewritten)
+            self.room.ordering.check(rewritten, self.original)
         except HARMLESS_AT_ONCE as error:
             return self._failed(one, error, arguments, delta)
         return rewritten

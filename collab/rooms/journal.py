@@ -30,7 +30,7 @@ class Writer(Protocol):
     id: str
 
     def take(self) -> Sequence[Ordered]:
-        """Hand over everything ordered since the last call."""
+        """Hand over what was ordered since the last call; what is left is submitted again."""
 
     def record(self, batch: Sequence[Ordered]) -> Append:
         """These operations, and what has to be on disk with them."""

@@ -23,6 +23,7 @@ from collab.protocol import errors
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Limits
 from collab.rooms.journal import Ordered
+from collab.rooms.pieces import is_too_large
 from collab.storage.chain import follow
 from collab.storage.port import StoredOperation
 
@@ -32,6 +33,11 @@ STEPS = 50_000
 PARTED = 4
 """How many times the parts that an edit may have it is taken with, after others' edits have parted
 it or a plugin has rewritten it."""
+
+TRANSACTION = 1024 * 1024
+"""Bytes of one edit's deltas that are saved in one transaction. A longer transaction would keep
+other documents' edits waiting, so that of a larger edit a part is saved if the disk fails, or the
+process is killed, at that very moment."""
 
 _encode = msgspec.json.encode
 
@@ -64,6 +70,10 @@ class Ordering:
         self._parts = limits.document_parts
         """The parts of a rich content, or more: counted when it may be too many."""
         self._ordered: list[Ordered] = []
+        self._together: list[Ordered] = []
+        """The pieces of a large edit, as long as they are not all here."""
+        self._very_large = False
+        """Whether more than a `TRANSACTION` of one edit may be in `_ordered`."""
         self._sequences: dict[str, tuple[int, int]] = {}
 
     @property
@@ -168,14 +178,51 @@ class Ordering:
         with _known(since):
             return self._authority.history(since)
 
-    def check(self, delta: Delta) -> None:
-        """Raise `CollabError` if the newest content can't take ``delta``; change nothing."""
+    def check(self, delta: Delta, instead_of: Delta | None = None) -> None:
+        """Raise `CollabError` if the newest content can't take ``delta``; change nothing.
+
+        ``instead_of``: what it was made of. Of what is larger than an operation may be (see
+        `order_piece`) something as large may be made, which is checked as a whole then.
+        """
+        if instead_of is not None and is_too_large(instead_of, self._limits):
+            self.check_large(delta, self._authority.content.copy())
+            return
         self._check_bounds(delta)
         try:
             self._kind.validate(delta)
             self._authority.content.check(delta)
         except InvalidOperation as error:
             raise CollabError(errors.BAD_OPERATION, str(error)) from error
+
+    def check_large(self, delta: Delta, content: Content) -> None:
+        """`check` for an edit that is to be ordered in pieces; ``content``, which is changed, is a
+        copy of the newest. For a thread: it takes a while. Raises `CollabError`."""
+        before = content.length, content.part_count()
+        try:
+            self._kind.validate(delta)
+            content.apply(delta)
+        except InvalidOperation as error:
+            raise CollabError(errors.BAD_OPERATION, str(error)) from error
+        if content.length > max(self._limits.document_size, before[0]):
+            raise _too_long(self._limits.document_size)
+        most = self._limits.document_parts
+        if type(content) is not TextContent and content.part_count() > max(most, before[1]):
+            raise _too_many_parts(most)
+
+    def order_piece(self, client: str, sequence: int, author: str, delta: Delta) -> int:
+        """Order a piece of an edit that `check_large` has passed, on the newest revision.
+
+        It is not handed over before `release` says that it was the last one. Nothing else may be
+        ordered in between. Raises InvalidOperation: it was none of that edit.
+        """
+        return self._place(client, sequence, author, delta, self._together)
+
+    def release(self) -> None:
+        """Hand over the pieces of an edit, which are all here, with what is taken next."""
+        size = sum(len(operation.delta) for operation, _ in self._together)
+        self._very_large = self._very_large or size > TRANSACTION
+        self._ordered += self._together
+        self._together = []
 
     def order(self, base: int, client: str, sequence: int, author: str, delta: Delta) -> int:
         """Give an operation its revision: after this it is ordered, not yet saved.
@@ -188,22 +235,46 @@ class Ordering:
         # Not before the transform: what two people delete is deleted once.
         self._check_bounds(delta)
         try:
-            revision = authority.apply(client, delta)
+            return self._place(client, sequence, author, delta, self._ordered)
         except InvalidOperation as error:
             raise CollabError(errors.BAD_OPERATION, str(error)) from error
+
+    def _place(
+        self, client: str, sequence: int, author: str, delta: Delta, to: list[Ordered]
+    ) -> int:
+        revision = self._authority.apply(client, delta)
         now, encoded = round(time.time(), 3), _encode(delta.ops)
         self._hash = follow(self._hash, revision, client, sequence, author, now, encoded)
         operation = StoredOperation(
             revision, client, sequence, author, now, encoded, self._hash
         )
         self._sequences[client] = (sequence, revision)
-        self._ordered.append((operation, delta))
+        to.append((operation, delta))
         return revision
 
     def take(self) -> list[Ordered]:
-        """Hand over everything ordered since the last call."""
+        """Hand over what was ordered since the last call: all, or as much as fits into a
+        transaction where a very large edit is among it."""
         taken, self._ordered = self._ordered, []
+        if self._very_large:
+            size = 0
+            for number, (operation, _) in enumerate(taken):
+                size += len(operation.delta)
+                if size > TRANSACTION and number:
+                    self._ordered = taken[number:]
+                    return taken[:number]
+            self._very_large = False
         return taken
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `take` has left something."""
+        return bool(self._ordered)
+
+    def drop(self) -> None:
+        """Hand over nothing of what was ordered."""
+        self._ordered = []
+        self._together = []
 
     def forget(self, keep: int) -> None:
         """Keep only the last ``keep`` operations to transform over."""
@@ -222,9 +293,7 @@ class Ordering:
         if length + delta.insert_length() > limit and delta.change_length() > max(
             limit - length, 0
         ):
-            raise CollabError(
-                errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters."
-            )
+            raise _too_long(limit)
 
     def _check_parts(self, delta: Delta) -> None:
         """Raise `CollabError` when the content would be made of too many parts.
@@ -239,9 +308,17 @@ class Ordering:
             return
         self._parts = self._authority.content.part_count() + len(delta.parts) + 2
         if self._parts > limit and delta.insert_length():
-            raise CollabError(
-                errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} parts: remove some."
-            )
+            raise _too_many_parts(limit)
+
+
+def _too_long(limit: int) -> CollabError:
+    return CollabError(errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} characters.")
+
+
+def _too_many_parts(limit: int) -> CollabError:
+    return CollabError(
+        errors.DOCUMENT_TOO_LARGE, f"A document may have {limit} parts: remove some."
+    )
 
 
 @contextmanager

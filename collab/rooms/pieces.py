@@ -1,14 +1,14 @@
-"""An edit made on the server that is larger than one may be: taken as several, one after another.
+"""An edit made on the server that is larger than one may be: taken as several, all or none.
 
-A page's content that is put anew, or an earlier revision that is restored, may change everything.
+A page's content that is replaced, or an earlier revision that is restored, may change everything.
 As one operation it would keep the event loop from everybody else, and each reader would have to
-take it at once. So it is cut into operations such as any client may send.
+take it at once. So it is cut into operations such as any client may send (see
+`collab.rooms.vetting.Vetting.edit_large` for how they stay one edit).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator
 
 from collab.ot import Delta, precedes
 from collab.ot.parts import Part, is_insert, size, tidy
@@ -25,7 +25,14 @@ def is_too_large(delta: Delta, limits: Limits) -> bool:
 
 
 def in_pieces(delta: Delta, limits: Limits) -> list[Delta]:
-    """Deltas that follow each other and together are ``delta``, none of them too large."""
+    """Deltas that follow each other and together are ``delta``, none of them too large.
+
+    What is deleted comes first: in between the document is never longer than before or after.
+    """
+    return [*_cut_up(_deletions(delta), limits), *_cut_up(_additions(delta), limits)]
+
+
+def _cut_up(whole: Iterable[Part], limits: Limits) -> list[Delta]:
     # Each begins with a retain of its own.
     most = max(limits.operation_parts - 1, 1)
     pieces: list[Delta] = []
@@ -39,7 +46,7 @@ def in_pieces(delta: Delta, limits: Limits) -> list[Delta]:
         parts, start, room = [], end, limits.operation_size
 
     close()
-    for part in _deletes_first(delta.parts):
+    for part in whole:
         rest: Part | None = part
         while rest is not None:
             if len(parts) >= most or (is_insert(rest) and _beginning(rest, room) == 0):
@@ -57,21 +64,18 @@ def in_pieces(delta: Delta, limits: Limits) -> list[Delta]:
     return pieces
 
 
-def _deletes_first(parts: list[Part]) -> Iterator[Part]:
-    """Parts, what is deleted at a place before what is inserted there: so a document that is
-    replaced does not grow past its limit in between."""
-    inserts: list[Part] = []
-    for part in parts:
-        if is_insert(part):
-            inserts.append(part)
-            continue
-        if type(part) is int and part < 0:
+def _deletions(delta: Delta) -> Iterator[Part]:
+    """The part of an edit that deletes."""
+    for part in delta.parts:
+        if not is_insert(part):
+            yield part if type(part) is int else size(part)
+
+
+def _additions(delta: Delta) -> Iterator[Part]:
+    """The rest of it, as it applies after its `_deletions`: what is inserted and formatted."""
+    for part in delta.parts:
+        if not (type(part) is int and part < 0):
             yield part
-            continue
-        yield from inserts
-        inserts = []
-        yield part
-    yield from inserts
 
 
 def _beginning(part: Part, units: int) -> int:
@@ -95,53 +99,9 @@ def _cut(part: Part, units: int) -> tuple[Part, Part | None]:
     return ((first, style), (rest, style)) if style else (first, rest)
 
 
-class Orders(Protocol):
-    """What gives operations their place."""
-
-    @property
-    def newest(self) -> int:
-        """The last revision that was given."""
-
-    def history(self, since: int) -> Sequence[tuple[str, Delta]]:
-        """The operations after a revision, and the client of each. Raises `CollabError`."""
-
-    async def take(self, base: int, delta: Delta, *, last: bool) -> int:
-        """Have a delta taken that was made on revision ``base``; its revision.
-
-        ``last``: nothing of the edit comes after it. Raises `CollabError`.
-        """
-
-
-async def take_in_turn(pieces: Sequence[Delta], base: int, client: str, orders: Orders) -> int:
-    """Have all ``pieces`` taken, made on revision ``base`` by ``client``; the last's revision.
-
-    What others write between two of them moves those that follow. Raises `CollabError`: what
-    was taken before stays.
-    """
-    theirs: list[tuple[str, Delta]] = []  # since `base`, as it applies after the pieces so far
-    revision = base
-    for number, piece in enumerate(pieces, 1):
-        newest = orders.newest
-        theirs += orders.history(revision)
-        piece, theirs = _moved(piece, theirs, client)
-        if piece.empty:
-            revision = newest
-            continue
-        revision = await orders.take(newest, piece, last=number == len(pieces))
-        # Others may have been faster while it was looked at.
-        between = orders.history(newest)[: revision - newest - 1]
-        theirs += _moved(piece, between, client)[1]
-    return revision
-
-
-def _moved(
-    piece: Delta, theirs: Iterable[tuple[str, Delta]], client: str
-) -> tuple[Delta, list[tuple[str, Delta]]]:
-    """``piece`` as it applies after operations that were made on the same content, and they as
-    they apply after it."""
-    moved: list[tuple[str, Delta]] = []
-    for author, delta in theirs:
-        first = precedes(author, client)
-        moved.append((author, piece.transform(delta, not first)))
-        piece = delta.transform(piece, first)
-    return piece, moved
+def moved(delta: Delta, theirs: Iterable[tuple[str, Delta]], client: str) -> Delta:
+    """``delta``, which is ``client``'s, as it applies after operations that were made on the same
+    content."""
+    for author, other in theirs:
+        delta = other.transform(delta, precedes(author, client))
+    return delta

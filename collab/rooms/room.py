@@ -24,13 +24,13 @@ from collab.rooms.authors import Authors
 from collab.rooms.committed import Committed
 from collab.rooms.journal import Journal, Ordered
 from collab.rooms.ordering import Ordering
-from collab.rooms.pieces import in_pieces, is_too_large, take_in_turn
+from collab.rooms.pieces import is_too_large
 from collab.rooms.port import RoomObserver, Session
 from collab.rooms.replay import deltas, first_content, known_type
 from collab.rooms.serverside import ServerSide
 from collab.rooms.single_flight import SingleFlight
 from collab.rooms.snapshots import Snapshots
-from collab.rooms.telling import operations_frame
+from collab.rooms.telling import operations_frame, operations_frames
 from collab.rooms.turns import aside
 from collab.rooms.upkeep import Upkeep
 from collab.rooms.vetting import Vetting
@@ -70,7 +70,7 @@ class Room:
         self._store = store
         self._journal = journal
         self._observer = observer
-        self._limits = settings.limits
+        self.limits = settings.limits
         self._frozen = False
         self._told_of_another = False
 
@@ -131,7 +131,7 @@ class Room:
         """
         self.check_alive()
         others = sum(other.client != session.client for other in self.sessions.values())
-        if others >= self._limits.sessions_per_document:
+        if others >= self.limits.sessions_per_document:
             raise CollabError(
                 errors.TOO_MANY_SESSIONS, "Too many connections are open on this document."
             )
@@ -230,43 +230,21 @@ class Room:
 
         Of an ``author`` without a name only the id is noted. What plugins ``keep`` is committed
         with it. Returns its revision once it is committed. What is larger than an operation may
-        be becomes several, between which others may write; ``keep`` is with the last of them.
+        be becomes several, which are taken all or none, and committed together (up to
+        `collab.rooms.ordering.TRANSACTION`).
         ``unchanged``: it is taken only while ``revision`` is the newest. What others wrote that is
         not saved yet counts, too. Raises `CollabError`, then PRECONDITION_FAILED.
         """
         self.check_alive()
         if self._frozen:
             raise CollabError(errors.SHUTTING_DOWN)
-        if not is_too_large(delta, self._limits):
-            return await self._edit(delta, author, revision, keep, unchanged)
-        pieces = await aside(lambda: in_pieces(delta, self._limits))
-        if unchanged:
-            self._ordering.check_newest(revision)
-        orders = _Pieces(self, self._ordering, author, keep, unchanged)
-        base = self._ordering.revision if revision is None else revision
-        return await take_in_turn(pieces, base, self._own.client, orders)
-
-    async def take_piece(
-        self, base: int, delta: Delta, author: User, keep: Sequence[Kept], unchanged: bool
-    ) -> int:
-        """`edit` for one of the pieces that a larger edit was cut into."""
-        self.check_alive()
-        if self._frozen:
-            raise CollabError(errors.SHUTTING_DOWN)
-        return await self._edit(delta, author, base, keep, unchanged)
-
-    async def _edit(
-        self,
-        delta: Delta,
-        author: User,
-        revision: int | None,
-        keep: Sequence[Kept],
-        unchanged: bool,
-    ) -> int:
-        if self._vetting.needed:
-            ordered = await self._vetting.edit(
-                self._own.client, author, revision, delta, keep, unchanged
+        client = self._own.client
+        if is_too_large(delta, self.limits):
+            ordered = await self._vetting.edit_large(
+                client, author, revision, delta, keep, unchanged
             )
+        elif self._vetting.needed:
+            ordered = await self._vetting.edit(client, author, revision, delta, keep, unchanged)
         else:
             if unchanged:
                 self._ordering.check_newest(revision)
@@ -297,6 +275,38 @@ class Room:
         self._own.ordered(revision, keep)
         return revision
 
+    async def order_pieces(
+        self, pieces: Sequence[Delta], author: User, keep: Sequence[Kept]
+    ) -> int:
+        """`order_own` for an edit in pieces, each made on the one before: the last's revision.
+
+        The journal gets them together. Nobody else may order anything meanwhile. Raises
+        `CollabError` when this room has ended.
+        """
+        cancelled: asyncio.CancelledError | None = None
+        revision = self._ordering.revision
+        try:
+            for number, piece in enumerate(pieces, 1):
+                revision = self._ordering.order_piece(
+                    self._own.client, self._own.next, author.id, piece
+                )
+                self._authors.wrote(author, revision)
+                self._own.ordered(revision, keep if number == len(pieces) else ())
+                try:
+                    await asyncio.sleep(0)
+                except asyncio.CancelledError as error:
+                    cancelled = error  # it can't be given up any more: half of it would be there
+            self.check_alive()
+        except BaseException as error:
+            # Memory holds half an edit, which nobody was told of: the store has none of it.
+            self.failed(error)
+            raise
+        self._ordering.release()
+        self._journal.submit(self)
+        if cancelled is not None:
+            raise cancelled
+        return revision
+
     async def _send_committed(self, session: Session, revision: int) -> None:
         """Answer an operation that came a second time with what was committed."""
         operations = self.recent(revision - 1)
@@ -309,8 +319,11 @@ class Room:
     # What the journal says.
 
     def take(self) -> list[Ordered]:
-        """Hand over everything ordered since the last call."""
-        return self._ordering.take()
+        """Hand over what was ordered since the last call; of very much, a part."""
+        taken = self._ordering.take()
+        if self._ordering.waiting:
+            self._journal.submit(self)
+        return taken
 
     def record(self, batch: Sequence[Ordered]) -> Append:
         """These operations, and what has to be on disk with them."""
@@ -322,7 +335,8 @@ class Room:
         operations = [operation for operation, _ in batch]
         self._committed.extend(batch)
         if self.sessions:
-            self.broadcast(operations_frame(operations))
+            for frame in operations_frames(operations):
+                self.broadcast(frame)
         self._own.saved(batch)
         self._authors.saved(batch)
         if not self.closed:
@@ -351,7 +365,7 @@ class Room:
         if self.error is not None:
             return
         self.error = error
-        self.take()
+        self._ordering.drop()
         self._upkeep.stop()
         self._own.fail(error)
         for session in list(self.sessions.values()):
@@ -412,34 +426,3 @@ class Room:
     async def settle(self) -> None:
         """Return when nothing that this room started is still running."""
         await self._upkeep.settle()
-
-
-class _Pieces:
-    """The pieces of one large edit, on their way into a room."""
-
-    def __init__(
-        self,
-        room: Room,
-        ordering: Ordering,
-        author: User,
-        keep: Sequence[Kept],
-        unchanged: bool,
-    ) -> None:
-        """``unchanged`` is about the first of them (see `Room.edit`)."""
-        self._room = room
-        self._ordering = ordering
-        self._author = author
-        self._keep = keep
-        self._unchanged = unchanged
-
-    @property
-    def newest(self) -> int:
-        return self._ordering.revision
-
-    def history(self, since: int) -> list[tuple[str, Delta]]:
-        return self._ordering.history(since)
-
-    async def take(self, base: int, delta: Delta, *, last: bool) -> int:
-        unchanged, self._unchanged = self._unchanged, False
-        keep = self._keep if last else ()
-        return await self._room.take_piece(base, delta, self._author, keep, unchanged)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Raw
 
@@ -14,6 +14,10 @@ from collab.storage.port import StoredOperation
 
 COME_BACK = 0.5
 """Seconds after which who was let go may come back; never at once, lest somebody spins."""
+
+FRAME_SIZE = 256 * 1024
+"""Bytes of deltas after which a frame ends: what waits for one who reads slowly is counted by
+frames, and the first one is always sent."""
 
 
 def committed_message(operation: StoredOperation) -> messages.Committed:
@@ -32,6 +36,17 @@ def operations_frame(operations: Sequence[StoredOperation]) -> Frame:
     """Committed operations, at least one, the same bytes for everybody."""
     told = [committed_message(one) for one in operations]
     return Frame(messages.encode(messages.Operations(told, operations[-1].hash.hex())))
+
+
+def operations_frames(operations: Sequence[StoredOperation]) -> Iterator[Frame]:
+    """`operations_frame`, in several where it would be large."""
+    start = size = 0
+    for number, operation in enumerate(operations):
+        size += len(operation.delta)
+        if size > FRAME_SIZE and number > start:
+            yield operations_frame(operations[start:number])
+            start, size = number, len(operation.delta)
+    yield operations_frame(operations[start:] if start else operations)
 
 
 def refuse(session: Session, error: CollabError, sequence: int | None = None) -> None:

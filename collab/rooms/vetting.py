@@ -12,8 +12,10 @@ from collab.protocol import errors, messages
 from collab.protocol.errors import CollabError
 from collab.protocol.messages import User
 from collab.rooms.ordering import Ordering
+from collab.rooms.pieces import in_pieces, moved
 from collab.rooms.port import RoomObserver, Session
 from collab.rooms.telling import refuse
+from collab.rooms.turns import aside
 from collab.storage.port import Kept
 
 if TYPE_CHECKING:
@@ -80,6 +82,43 @@ class Vetting:
                 self._ordering.check_newest(revision)
             base, delta = await self._ask(None, client, author, revision, delta)
             return self._room.order_own(base, author, delta, keep)
+
+    async def edit_large(
+        self,
+        client: str,
+        author: User,
+        revision: int | None,
+        delta: Delta,
+        keep: Sequence[Kept],
+        unchanged: bool,
+    ) -> int:
+        """`edit` for one that is larger than an operation may be; the revision of its last piece.
+
+        It is checked and asked about whole, and nothing else is ordered until all of it is: so it
+        is taken whole or not at all, and nobody sees half of it. Raises `CollabError`.
+        """
+        room, ordering = self._room, self._ordering
+        base = ordering.revision if revision is None else revision
+        if not unchanged:
+            # Most of what was written since, before others have to wait for it.
+            base, delta = await self._moved(base, delta, client)
+        async with self._turn:
+            if unchanged:
+                ordering.check_newest(revision)
+            base, delta = await self._moved(base, delta, client)
+            content = ordering.content.copy()
+            await aside(lambda: ordering.check_large(delta, content))
+            delta = await self._observer.before(room, None, author.id, delta)
+            room.check_alive()
+            pieces = await aside(lambda: in_pieces(delta, room.limits)) or [delta]
+            return await room.order_pieces(pieces, author, keep)
+
+    async def _moved(self, revision: int, delta: Delta, client: str) -> tuple[int, Delta]:
+        """The newest revision, and an edit made on ``revision`` as it applies there."""
+        theirs = self._ordering.history(revision)
+        if not theirs:
+            return revision, delta
+        return revision + len(theirs), await aside(lambda: moved(delta, theirs, client))
 
     async def _ask(
         self,
