@@ -337,7 +337,7 @@ async def test_a_plugin_that_does_not_keep_up_misses_something_with_a_word(
         await asyncio.sleep(0)
         assert manager.health()["bad"].waiting <= 11
     health = manager.health()["bad"]
-    assert health.state == "closed" and health.failures == 0 and health.skipped >= 10
+    assert health.state == "closed" and health.skipped >= 10
     assert "plugin bad does not keep up" in caplog.text
     await manager.told()
     assert the(manager, "witness").seen == list(range(1, 21))
