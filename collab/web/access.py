@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -15,6 +16,7 @@ from collab.protocol.messages import User
 from collab.rooms.port import Session
 from collab.storage.port import DocumentRecord
 from collab.web import security_log
+from collab.web.bodies import ask_again
 from collab.web.connection import Connection
 from collab.web.identity import identify, is_operator, is_recognized
 from collab.web.keys import PLUGINS, ROOMS
@@ -30,16 +32,24 @@ _FOR_THE_OPERATOR = (
 async def require(
     request: web.Request, action: Action, document: DocumentRecord | None = None
 ) -> User:
-    """Who sends the request, if they may do that.
+    """Who sends the request, if they may do that; asked again when its body is waited for.
 
     Raises `CollabError` FORBIDDEN, and OPERATOR_ONLY while a plugin that decides does not run.
     """
     user = await identify(request)
+    await _check(request, user, action, document)
+    if request.method not in SAFE_METHODS:
+        ask_again(request, partial(_check, request, user, action, document))
+    return user
+
+
+async def _check(
+    request: web.Request, user: User, action: Action, document: DocumentRecord | None
+) -> None:
     about = None if document is None else request.app[PLUGINS].house.document(document)
     if not await _allows(request, user, action, about):
         unproven = action == "administer" and not is_operator(request)
         raise CollabError(errors.FORBIDDEN, _FOR_THE_OPERATOR if unproven else None)
-    return user
 
 
 def operator_only(base: str) -> Middleware:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -84,6 +85,17 @@ BODIES = web.AppKey("bodies", BodyBudget)
 _TAKEN = web.RequestKey("body_taken", int)
 """Bytes that a request has taken from the budget."""
 
+_ALLOWED = web.RequestKey("allowed_before_body", list[Callable[[], Awaitable[object]]])
+"""What was asked of a request that may have a body, to be asked once more."""
+
+
+def ask_again(request: web.Request, check: Callable[[], Awaitable[object]]) -> None:
+    """Call ``check``, which raises, again when the request's body was waited for.
+
+    Whoever sends a body slowly would keep for a minute what is taken from them meanwhile.
+    """
+    request.setdefault(_ALLOWED, []).append(check)
+
 
 def setup(app: web.Application, limits: Limits) -> None:
     """Give ``app`` its budget."""
@@ -113,7 +125,8 @@ async def account(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def read_body(request: web.Request, limit: int | None = None) -> bytes:
     """The whole body, of at most ``limit`` bytes (default: the setting ``limits.body_size``).
 
-    Raises `CollabError` when it is larger, comes too slowly, or finds no room in the budget.
+    Raises `CollabError` when it is larger, comes too slowly, or finds no room in the budget, and
+    when whoever sends it may not do any more what was asked before (see `ask_again`).
     """
     most = request.app[SETTINGS].limits.body_size
     most = most if limit is None else min(limit, most)
@@ -122,6 +135,7 @@ async def read_body(request: web.Request, limit: int | None = None) -> bytes:
     budget, address = request.app[BODIES], peer(request).address
     pieces: list[bytes] = []
     size = 0
+    waits = not request.content.is_eof()
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             while piece := await request.content.readany():
@@ -133,6 +147,9 @@ async def read_body(request: web.Request, limit: int | None = None) -> bytes:
                 pieces.append(piece)
     except TimeoutError:
         raise CollabError(errors.BAD_REQUEST, "The request's body did not come in time.") from None
+    if waits:
+        for check in request.get(_ALLOWED, ()):
+            await check()
     return b"".join(pieces)
 
 

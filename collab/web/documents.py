@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from collab.protocol.contents import Bounds, is_large, read_with_content
 from collab.protocol.errors import CollabError
 from collab.rooms.new import Names, clean_title
 from collab.rooms.turns import aside
+from collab.storage.cursors import cursor_after
 from collab.storage.port import DocumentRecord
 from collab.web import security_log
 from collab.web.access import readable, require
@@ -32,6 +34,10 @@ UNTITLED = "Untitled"
 
 PAGE = 50
 LONGEST_PAGE = 200
+
+LOOKED_AT = 1000
+"""Documents that one request looks at, to find some that the visitor may read: with more that they
+may not read in a row, the page ends there."""
 
 
 class NewDocument(Struct, forbid_unknown_fields=True):
@@ -101,8 +107,8 @@ async def find(request: web.Request, action: Action = "read") -> DocumentRecord:
 async def create(request: web.Request) -> web.Response:
     """``POST /api/documents`` → 201 with id and links."""
     check_type(request.content_type)
-    body = await read_body(request)
     await require(request, "create")
+    body = await read_body(request)
     if is_large(body):
         bounds = Bounds.of(request.app[SETTINGS].limits)
         fields, content = await aside(lambda: read_with_content(body, bounds))
@@ -126,22 +132,37 @@ def answer(request: web.Request, record: DocumentRecord) -> web.Response:
 
 async def page(request: web.Request) -> dict[str, Any]:
     """Some documents, as the query asks: search, limit, cursor."""
-    limit = whole_number(request, "limit", PAGE) or PAGE
-    try:
-        found = await request.app[STORE].documents(
-            search=request.query.get("search", ""),
-            limit=min(limit, LONGEST_PAGE),
-            cursor=request.query.get("cursor"),
-        )
-    except ValueError as error:
-        raise CollabError(errors.BAD_REQUEST, str(error)) from error
+    limit = min(whole_number(request, "limit", PAGE) or PAGE, LONGEST_PAGE)
+    found, following = await _readable(
+        request, request.query.get("search", ""), limit, request.query.get("cursor")
+    )
     return {
-        "documents": [
-            described(request, document)
-            for document in await readable(request, found.documents)
-        ],
-        "next": found.next,
+        "documents": [described(request, document) for document in found], "next": following
     }
+
+
+async def _readable(
+    request: web.Request, search: str, limit: int, cursor: str | None
+) -> tuple[Sequence[DocumentRecord], str | None]:
+    """At most ``limit`` documents that the visitor may read, and the cursor for the next ones.
+
+    Those that they may not read are passed over as if they were not there. A page that is shorter
+    for them, or a cursor because of them, would tell letter by letter what their titles are.
+    """
+    found: list[DocumentRecord] = []
+    looked, wanted = 0, limit + 1  # One more tells whether there is a further page.
+    while True:
+        try:
+            page = await request.app[STORE].documents(search=search, limit=wanted, cursor=cursor)
+        except ValueError as error:
+            raise CollabError(errors.BAD_REQUEST, str(error)) from error
+        found += await readable(request, page.documents)
+        looked += len(page.documents)
+        cursor, wanted = page.next, LONGEST_PAGE
+        if len(found) > limit:
+            return found[:limit], cursor_after(found[limit - 1])
+        if cursor is None or looked >= LOOKED_AT:
+            return found, cursor
 
 
 async def types(request: web.Request) -> web.Response:

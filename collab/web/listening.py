@@ -33,15 +33,16 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 """What a browser on this machine is told instead of "all addresses"."""
 
 
-class _Malformed(logging.Filter):
-    """Tells of requests that are no HTTP in one short line, without what was sent.
+class _Brief(logging.Filter):
+    """Tells of requests that are no HTTP, and of clients that leave while they send one, in one
+    short line, without what was sent.
 
-    aiohttp writes an error and a traceback that quotes the request: twice what came in.
+    aiohttp writes an error and a traceback, which quotes the request: twice what came in.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
+        if isinstance(error, (HttpProcessingError, ConnectionError)):
             record.exc_info = None
             record.levelno, record.levelname = logging.INFO, "INFO"
             record.msg = f"{record.msg}: %s"
@@ -53,7 +54,7 @@ def _arguments(record: logging.LogRecord) -> tuple[object, ...]:
     return record.args if isinstance(record.args, tuple) else (record.args,)
 
 
-log.addFilter(_Malformed())
+log.addFilter(_Brief())
 
 
 @asynccontextmanager
