@@ -118,9 +118,11 @@ def patterns() -> Iterator[Found]:
     for path, source in sources.items():
         tree = ast.parse(source)
         names = {
-            id(node.value): ast.unparse(node.targets[0])
+            id(node.value): ast.unparse(
+                node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            )
             for node in ast.walk(tree)
-            if isinstance(node, ast.Assign)
+            if isinstance(node, ast.Assign | ast.AnnAssign)
         }
         for node in ast.walk(tree):
             place = f"{path.relative_to(TOP)}:{getattr(node, 'lineno', 0)}"
@@ -155,7 +157,7 @@ def written(node: ast.expr, place: str) -> str:
             str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
         )
     assert isinstance(node, ast.Constant), f"{place}: a pattern that can't be read from the source"
-    return str(node.value)
+    return node.value.decode() if isinstance(node.value, bytes) else str(node.value)
 
 
 def attack(
@@ -185,14 +187,19 @@ FOUND = list(patterns())
 
 
 def test_each_pattern_has_a_row() -> None:
-    missing = {found.place: found.text for found in FOUND if found.text not in BEGINNINGS}
+    # What repeats nothing for ever is linear, whatever it is given.
+    missing = {
+        found.place: found.text
+        for found in FOUND
+        if found.text not in BEGINNINGS and re.search(r"[*+]|,\}", found.text)
+    }
     assert not missing, "say in BEGINNINGS what leads into these"
     assert not set(BEGINNINGS) - {found.text for found in FOUND}, "these are in no source any more"
 
 
 @pytest.mark.parametrize("found", FOUND, ids=lambda found: found.place)
 def test_a_pattern_is_linear(found: Found) -> None:
-    assert attack(using(found), BEGINNINGS[found.text]) is None
+    assert attack(using(found), BEGINNINGS.get(found.text, ("",))) is None
 
 
 def using(found: Found) -> Callable[[str], object]:

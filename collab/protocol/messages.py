@@ -11,6 +11,9 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec.structs import force_setattr
+
+from collab.protocol.labels import label_or
 
 VERSION = 1
 """Of the protocol; ``hello`` names the one the client speaks."""
@@ -28,6 +31,9 @@ Token = Annotated[str, Meta(max_length=TOKEN_LENGTH)]
 
 GUEST = "guest:"
 """What the ids of those begin with who have only a cookie; the server gives them."""
+
+NAMELESS = "Somebody"
+"""What those are called in whose names there is nothing to see."""
 
 COLOR = re.compile("#[0-9a-f]{6}")
 
@@ -115,7 +121,8 @@ class User(Struct, frozen=True):
 
     id: str
     name: str
-    """Empty for an author of whom no more than the id is known."""
+    """In one line, without what is not seen (see `collab.protocol.labels`). Empty for an author of
+    whom no more than the id is known."""
     color: str
     """``#rrggbb``, in small letters; may be empty."""
 
@@ -124,6 +131,11 @@ class User(Struct, frozen=True):
         """Whether nobody vouches for them: they have a cookie, and call themselves what they
         like."""
         return self.id.startswith(GUEST)
+
+    @property
+    def label(self) -> str:
+        """The name for where there is only text; of a guest, with a note that says so."""
+        return f"{self.name} (guest)" if self.guest else self.name
 
     def __post_init__(self) -> None:
         # They come from plugins too, and go into the log: a wrong one would fail there.
@@ -135,6 +147,11 @@ class User(Struct, frozen=True):
                 )
         if not self.id:
             raise ValueError("A user has to have an id.")
+        plain = self.name.isascii() and self.name.isprintable() and not self.name.isspace()
+        if self.name and not plain:
+            name = label_or(self.name, NAMELESS, USER_LENGTH)
+            if name != self.name:
+                force_setattr(self, "name", name)
         if self.color != "" and not (
             isinstance(self.color, str) and COLOR.fullmatch(self.color)
         ):

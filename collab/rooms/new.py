@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import secrets
 import time
-import unicodedata
 from typing import Any, NamedTuple
 
 from collab.ot import Content, InvalidOperation, document_type
 from collab.protocol import errors
-from collab.protocol.bodies import LINE_LENGTH
 from collab.protocol.contents import Bounds, content_of, encoded
 from collab.protocol.errors import CollabError
+from collab.protocol.labels import clean_label
 from collab.storage.port import DocumentRecord
 
 TITLE_LENGTH = 200
@@ -20,9 +19,6 @@ TITLE_LENGTH = 200
 
 DOCUMENT_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 """What an id that comes from outside has to look like, whole."""
-
-_UNSEEN = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the text around them the other way."""
 
 
 class Names(NamedTuple):
@@ -62,28 +58,13 @@ def new_document(
 
 
 def clean_title(title: str) -> str:
-    """A title in one line, without characters that can't be seen or turn the text around.
-
-    Raises `CollabError` when nothing is left of it or it is too long.
+    """A title in one line, without characters that can't be seen or turn the text around (see
+    `clean_label`). Raises `CollabError` when nothing is left of it or it is too long.
     """
-    if len(title) > LINE_LENGTH:
-        raise CollabError(
-            errors.BAD_REQUEST, f"A title may have {TITLE_LENGTH} characters, not {len(title)}."
-        )
-    shown = "".join(
-        " " if character.isspace() else character
-        for character in title
-        if character.isspace()
-        or (unicodedata.category(character) not in ("Cc", "Cs") and character not in _UNSEEN)
-    )
-    shown = " ".join(shown.split())
-    if not shown:
-        raise CollabError(errors.BAD_REQUEST, "A title needs at least one visible character.")
-    if len(shown) > TITLE_LENGTH:
-        raise CollabError(
-            errors.BAD_REQUEST, f"A title may have {TITLE_LENGTH} characters, not {len(shown)}."
-        )
-    return shown
+    try:
+        return clean_label(title, TITLE_LENGTH, "A title")
+    except ValueError as error:
+        raise CollabError(errors.BAD_REQUEST, str(error)) from None
 
 
 def first_content(type: str, content: Any, bounds: Bounds) -> Content:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import unicodedata
 from typing import Final
 
-from collab.protocol.bodies import LINE_LENGTH
+from collab.protocol.labels import clean_label
 from collab.protocol.messages import COLOR
 
 LONGEST_NAME: Final = 64
@@ -35,9 +34,6 @@ _ANIMALS: Final = _words(
     " Puffin Quail Raven Robin Seal Sparrow Stork Swan Tapir Tern Vole Walrus Wombat Wren Yak"
 )
 
-_JOINERS = "\u200c\u200d"
-"""Invisible, but part of how some scripts and emoji are written."""
-
 
 def random_name() -> str:
     """Such as ``Quiet Otter``."""
@@ -59,29 +55,10 @@ def is_color(text: str) -> bool:
 
 
 def clean_name(text: str) -> str:
-    """``text`` as a name: on one line, without anything that hides or turns what is written.
-
-    Control characters, half characters and those that change the direction of writing are
-    taken out. Raises ValueError when nothing to see is left, or more than `LONGEST_NAME`.
-    """
-    if len(text) > LINE_LENGTH:
-        raise ValueError(
-            f"A name has at most {LONGEST_NAME} characters, and this has {len(text)}."
-        )
-    kept = "".join(map(_shown, text))
-    name = " ".join(kept.split())
-    if not any(unicodedata.category(char)[0] in "LNPS" for char in name):
-        raise ValueError("A name needs at least one letter.")
+    """``text`` as a name (see `clean_label`). Raises ValueError, with a sentence, for what is
+    none, and for more than `LONGEST_NAME`."""
+    name = clean_label(text, LONGEST_NAME)
     length = len(name.encode("utf-16-le")) // 2
     if length > LONGEST_NAME:
-        raise ValueError(f"A name has at most {LONGEST_NAME} characters, and this has {length}.")
+        raise ValueError(f"A name may have {LONGEST_NAME} characters, not {length}.")
     return name
-
-
-def _shown(char: str) -> str:
-    category = unicodedata.category(char)
-    if char.isspace():
-        return " "
-    if category == "Cf" and char not in _JOINERS and not "\U000e0020" <= char <= "\U000e007f":
-        return ""
-    return "" if category in ("Cc", "Cs") else char

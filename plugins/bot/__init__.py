@@ -159,7 +159,7 @@ class Bot(Plugin):
 
     def question(self, mention: Mention, document: Document) -> Question:
         """What was asked, and what there is to know in the document."""
-        people = tuple(session.user.name for session in document.sessions.values())
+        people = tuple(session.user.label for session in document.sessions.values())
         now = datetime.fromtimestamp(self.now(), UTC)
         return Question(mention.argument, document.text, people, now)
 

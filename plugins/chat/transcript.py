@@ -21,10 +21,10 @@ def _lines(messages: Iterable[Entry]) -> Iterator[str]:
             day = when.date()
             yield f"\n{day.isoformat()}\n"
         if message.deleted:
-            yield f"{when:%H:%M} {message.author.name} (deleted)"
+            yield f"{when:%H:%M} {message.author.label} (deleted)"
             continue
         first, *rest = message.text.split("\n")
         note = " (edited)" if message.edited is not None else ""
-        yield f"{when:%H:%M} {message.author.name}: {first}{note if not rest else ''}"
+        yield f"{when:%H:%M} {message.author.label}: {first}{note if not rest else ''}"
         for number, line in enumerate(rest, 1):
             yield f"      {line}{note if number == len(rest) else ''}"

@@ -35,10 +35,10 @@ def _note(number: int, placed: Placed) -> Iterator[str]:
     for comment in thread.comments:
         when = f"{datetime.fromtimestamp(comment.time, UTC):%Y-%m-%d %H:%M}"
         if comment.deleted:
-            yield f"    {when} {comment.author.name} (deleted)"
+            yield f"    {when} {comment.author.label} (deleted)"
             continue
         first, *rest = comment.text.split("\n")
-        yield f"    {when} {comment.author.name}: {first}"
+        yield f"    {when} {comment.author.label}: {first}"
         yield from (f"        {line}" for line in rest)
     if thread.resolved is not None:
-        yield f"    Resolved by {thread.resolved.by.name}."
+        yield f"    Resolved by {thread.resolved.by.label}."

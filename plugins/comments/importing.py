@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from collab.ot import Delta, InvalidOperation
 from collab.plugins.offers import Imported
-from collab.protocol.messages import User
+from collab.protocol.messages import NAMELESS, User
 
 from .parcels import full, parcels
 from .texts import QUOTE, Unfit, clean
@@ -91,5 +91,5 @@ def _comment(comment: Comment, number: int) -> Comment:
 
 
 def _person(user: User) -> User:
-    name = "".join(letter for letter in user.name if letter.isprintable())[:_NAME].strip()
-    return User(f"imported:{secrets.token_hex(4)}", f"{name or 'Somebody'} (imported)", user.color)
+    name = user.name[:_NAME].strip() or NAMELESS
+    return User(f"imported:{secrets.token_hex(4)}", f"{name} (imported)", user.color)

@@ -11,6 +11,7 @@ from msgspec import Struct, convert, to_builtins
 
 from collab.plugins.document import Document
 from collab.plugins.state import State
+from collab.protocol.labels import label_or
 from collab.protocol.messages import User
 
 KEY = "versions"
@@ -78,10 +79,6 @@ class Versions:
 
 
 def clean(name: str) -> str:
-    """A name on one line, without what can't be seen, and not too long."""
-    shown = "".join(
-        " " if character.isspace() else character
-        for character in unicodedata.normalize("NFC", name)
-        if character.isspace() or unicodedata.category(character)[0] != "C"
-    )
-    return " ".join(shown.split())[:LENGTH].strip()
+    """A name on one line, without what can't be seen, and not too long; empty when nothing is
+    left."""
+    return label_or(unicodedata.normalize("NFC", name), "", LENGTH)

@@ -30,7 +30,7 @@ async def sees_caret(person: Person, name: str, position: int) -> None:
               && Math.abs(box.top - place.top) < 2;
           });
         }""",
-        arg=[name, position],
+        arg=[f"{name} (guest)", position],
     )
 
 
@@ -137,7 +137,7 @@ async def test_one_goes_where_somebody_writes_and_follows_them(house: House) -> 
     await sees_caret(ada, "Bob", 2)
     await bob.put_caret(far)
     await ada.page.wait_for_selector(".cm-remoteCaret", state="detached")
-    avatar = ada.page.get_by_role("button", name="Bob: go to where they write")
+    avatar = ada.page.get_by_role("button", name="Bob (guest): go to where they write")
     await avatar.click()
     await sees_at(ada, far)
     await sees_caret(ada, "Bob", far)
@@ -170,7 +170,7 @@ async def test_one_goes_where_somebody_writes_and_follows_them(house: House) -> 
     await sees_at(ada, far)
     await ada.page.locator(".cm-remoteFlag[data-button]").click()
     await ada.page.get_by_role("button", name="Follow", exact=True).click()
-    await ada.page.get_by_role("button", name="Bob: stop following").click()
+    await ada.page.get_by_role("button", name="Bob (guest): stop following").click()
     await ada.page.wait_for_selector(".cursors-pill", state="detached")
     await bob.page.close()
     await avatar.wait_for(state="detached")

@@ -203,14 +203,15 @@ async def test_the_text_in_its_authors_colours(house: House) -> None:
     await ada.sees(f"{TEXT}Bob was here. ")
     await panel(ada, "Authors")
     run = ada.page.locator(".authorship-run")
-    await expect(run.filter(has_text="Bob was here.")).to_have_attribute("title", "Bob")
+    await expect(run.filter(has_text="Bob was here.")).to_have_attribute("title", "Bob (guest)")
     await ada.put_caret(len(TEXT))
     await ada.type("So was I. ")
-    await expect(run.filter(has_text="So was I.")).to_have_attribute("title", "Ada Lovelace")
+    adas = run.filter(has_text="So was I.")
+    await expect(adas).to_have_attribute("title", "Ada Lovelace (guest)")
     await expect(ada.page.get_by_role("region", name="Authors", exact=True)).to_contain_text("Bob")
     await ada.screenshot("plugin-authorship")
     await ada.page.reload()
-    await expect(run.filter(has_text="Bob was here.")).to_have_attribute("title", "Bob")
+    await expect(run.filter(has_text="Bob was here.")).to_have_attribute("title", "Bob (guest)")
     await house.everybody_sees_the_same(document)
 
 

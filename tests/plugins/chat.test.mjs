@@ -6,39 +6,9 @@ import test from "node:test";
 import { candidates, complete, MOST, tokenAt } from "../../plugins/chat/static/completion.js";
 import { badge, mentions, Messages, unread } from "../../plugins/chat/static/messages.js";
 import { Outbox } from "../../plugins/chat/static/outbox.js";
-import { pieces } from "../../plugins/chat/static/pieces.js";
 import { day, goesOn, newDay } from "../../plugins/chat/static/times.js";
 
 const message = (id, author = "a", more = {}) => ({ id, author: { id: author, name: author }, time: id, text: `text ${id}`, ...more });
-
-test("only addresses of the web become links, and nothing is lost", () => {
-  const links = (text, known) => pieces(text, known).filter(({ href }) => href).map(({ text: shown, href }) => [shown, href]);
-  assert.deepEqual(links("see https://example.com/a?b=c#d."), [["https://example.com/a?b=c#d", "https://example.com/a?b=c#d"]]);
-  assert.deepEqual(links("(http://example.com/x_(y))").map(([shown]) => shown), ["http://example.com/x_(y)"]);
-  assert.deepEqual(links("HTTPS://EXAMPLE.com, https://b.org!").map(([, href]) => href), ["https://example.com/", "https://b.org/"]);
-  for (const text of [
-    "javascript:alert(1)", "data:text/html,<script>", "JaVaScRiPt://x%0aalert(1)", "file:///etc/passwd", "//example.com",
-    "http://", "https://[", "http:example.com", "xhttps://example.com", "vbscript:x", " ", "", "<a href='x'>",
-  ]) {
-    assert.deepEqual(links(text), [], text);
-  }
-  assert.deepEqual(links('https://example.com/"onmouseover="alert(1)').map(([shown]) => shown), ["https://example.com/"]);
-  assert.deepEqual(links("https://good.com/\u202emoc.live").map(([shown]) => shown), ["https://good.com/"]);
-  for (const text of ["a https://b.c/d, e", "<b>https://x.y</b>", "🙂https://x.y🙂", "https://x.y/...)))"]) {
-    assert.equal(pieces(text).map(({ text: part }) => part).join(""), text);
-    for (const { href } of pieces(text)) assert.ok(!href || /^https?:\/\//.test(href));
-  }
-});
-
-test("mentions are pieces, unless they lie in an address or are nonsense", () => {
-  assert.deepEqual(pieces("hi @Ada!", [[3, 7, "ada"]]), [{ text: "hi " }, { text: "@Ada", user: "ada" }, { text: "!" }]);
-  assert.deepEqual(pieces("@Ada@Bob", [[0, 4, "ada"], [4, 8, "bob"]]).map(({ user }) => user), ["ada", "bob"]);
-  assert.deepEqual(pieces("@Bob", [[0, 4, "b1"], [0, 4, "b2"]]).length, 1, "two of one name");
-  assert.deepEqual(pieces("https://x.y/@Ada", [[12, 16, "ada"]]).length, 1);
-  for (const nonsense of [[-1, 3, "a"], [2, 2, "a"], [3, 1, "a"], [0, 99, "a"], [NaN, 2, "a"]]) {
-    assert.deepEqual(pieces("text", [nonsense]), [{ text: "text" }]);
-  }
-});
 
 test("a name is completed after an @ that begins a word", () => {
   assert.deepEqual(tokenAt("@qu", 3), { start: 0, query: "qu" });
@@ -56,6 +26,14 @@ test("a name is completed after an @ that begins a word", () => {
   assert.equal(candidates(Array.from({ length: 99 }, (_, id) => ({ id, name: `A${id}` })), "a").length, MOST);
   assert.deepEqual(complete("hi @qu there", { start: 3, query: "qu" }, "Quiet Otter"), { text: "hi @Quiet Otter there", caret: 15 });
   assert.deepEqual(complete("@q", { start: 0, query: "q" }, "Ada"), { text: "@Ada ", caret: 5 });
+});
+
+test("all that somebody wrote is deleted at once", () => {
+  const messages = new Messages();
+  messages.newest([message(1), message(2, "b"), message(3)], false);
+  assert.ok(messages.deleteAll("a"));
+  assert.ok(!messages.deleteAll("a"), "nothing is left of it");
+  assert.deepEqual(messages.list.map(({ id, text, deleted }) => [id, text, deleted]), [[1, undefined, true], [2, "text 2", undefined], [3, undefined, true]]);
 });
 
 test("messages come in order and once, and each can change", () => {

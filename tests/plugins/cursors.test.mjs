@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { nameOf } from "../../collab/static/ui/people.js";
 import activate from "../../plugins/cursors/static/cursors.js";
 import { People } from "../../plugins/cursors/static/people.js";
 
@@ -50,6 +51,8 @@ function open() {
     ui: {
       notify: (text) => page.notes.push(text),
       paint() {},
+      nameOf,
+      person: nameOf,
       addOverlay: (pill) => (page.pill = pill),
       addCommand: ({ title, run }) => {
         page.commands.set(title, run);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { isGuest } from "../../collab/static/ui/people.js";
 import { Idle } from "../../plugins/presence/static/idle.js";
 import { arrange, describe, MOST, summary } from "../../plugins/presence/static/people.js";
 import activate from "../../plugins/presence/static/presence.js";
@@ -77,6 +78,7 @@ test("everybody but oneself is shown, whoever is active first", () => {
 test("people are described in words", () => {
   assert.equal(describe(person("a")), "Name a");
   assert.equal(describe(person("a", { idle: true, sessions: ["1", "2"] })), "Name a (idle, 2 tabs)");
+  assert.equal(describe(person("a", { guest: true, idle: true })), "Name a (guest, idle)");
   assert.equal(summary([]), "Nobody else is here");
   assert.equal(summary([person("a"), person("b", { idle: true })]), "Also here: Name a, Name b (idle)");
 });
@@ -112,6 +114,7 @@ function open({ narrow = false } = {}) {
     ui: {
       addToHeader: (row) => (page.row = row),
       initials: (name) => name.slice(0, 1),
+      isGuest,
       paint: (item, color) => (item.painted = color),
       openDialog: ({ body }) => {
         page.dialog = body;

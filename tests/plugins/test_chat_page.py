@@ -75,7 +75,7 @@ async def test_people_talk_and_are_mentioned(house: House) -> None:
     await expect(texts(ada)).to_have_text(f"{ATTACK} https://example.com/a?b=c.")
     await expect(button(bob)).to_contain_text("1")
     await field(ada).press_sequentially("Hi @b")
-    await expect(ada.page.get_by_role("option")).to_have_text("Bob")
+    await expect(ada.page.get_by_role("option")).to_have_text("Bob guest")
     await field(ada).press("Enter")
     await expect(field(ada)).to_have_value("Hi @Bob ")
     await field(ada).press("Enter")

@@ -1,16 +1,7 @@
 /** Characters that are not seen, or that reorder what is seen: shown by a mark with their name. */
 
 import { highlightSpecialChars } from "@codemirror/view";
-
-/** Characters that reorder text without being seen, which CodeMirror alone would leave unseen. */
-const BIDI_CONTROLS = /[\u202a\u202b\u202c\u2068]/g;
-
-const NAMES = new Map([
-  [0x202a, "left-to-right embedding"],
-  [0x202b, "right-to-left embedding"],
-  [0x202c, "pop directional formatting"],
-  [0x2068, "first strong isolate"],
-]);
+import { BIDI_CONTROLS, NAMES } from "../ui/special.js";
 
 export const specialCharacters = highlightSpecialChars({ addSpecialChars: BIDI_CONTROLS, render: draw });
 

@@ -5,6 +5,8 @@ import { addCommand } from "../ui/commands.js";
 import { openDialog } from "../ui/dialogs.js";
 import { request } from "../ui/http.js";
 import { notify } from "../ui/notices.js";
+import { isGuest, nameOf, person } from "../ui/people.js";
+import { showDestination, written } from "../ui/written.js";
 import { addPanel } from "../ui/panels.js";
 import { PluginCarets } from "./carets.js";
 import { PluginMarks } from "./marks.js";
@@ -138,6 +140,11 @@ function uiApi(running) {
     },
     paint,
     initials,
+    isGuest,
+    nameOf,
+    person,
+    written,
+    showDestination,
   });
 }
 

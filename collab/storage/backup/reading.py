@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from collab.protocol.messages import User
 from collab.storage import chain
 from collab.storage.backup.lines import (
     BEFORE_HASHES,
@@ -276,7 +277,8 @@ class _Reader:
     def _take_author(self, line: AuthorLine) -> None:
         if line.id in self._authors:
             raise ValueError(f"author {line.id!r} was there before")
-        self._authors[line.id] = Author(line.id, line.name, line.color, line.since)
+        user = User(line.id, line.name, line.color)
+        self._authors[line.id] = Author(user.id, user.name, user.color, line.since)
 
     def _take_state(self, line: StateLine) -> None:
         if (line.plugin, line.key) in self._state:

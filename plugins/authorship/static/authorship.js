@@ -184,8 +184,8 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
         break;
       }
       if (author === BEGINNING) continue;
-      const { name, color } = known(author);
-      ranges.push({ from, to, class: "authorship-run", style: look(color, dark.matches), title: name });
+      const who = known(author);
+      ranges.push({ from, to, class: "authorship-run", style: look(who.color, dark.matches), title: ui.nameOf(who) });
     }
     if (painted) painted.update(ranges);
     else painted = editor.decorate(ranges);
@@ -201,14 +201,14 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     empty.hidden = all.length > 0;
     legend.replaceChildren(
       ...all.shares().map(([author, length]) => {
-        const { name, color } = known(author);
+        const shown = known(author);
         const item = document.createElement("li");
         const swatch = document.createElement("span");
         swatch.className = "authorship-swatch";
-        ui.paint(swatch, color);
+        ui.paint(swatch, shown.color);
         const who = document.createElement("span");
         who.className = "authorship-name";
-        who.textContent = name;
+        who.append(ui.person(shown));
         const share = document.createElement("span");
         share.className = "authorship-share";
         share.textContent = percent(length / total);

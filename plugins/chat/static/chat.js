@@ -25,6 +25,7 @@ export default function activate(collab) {
   const list = element("ol", { class: "chat-list" });
   const log = element("div", { class: "chat-log", role: "log", "aria-label": "Messages", tabindex: 0 }, earlier, empty, list);
   const compose = new Compose({
+    ui: collab.ui,
     own,
     send(text) {
       outbox.add(text);
@@ -70,7 +71,7 @@ export default function activate(collab) {
     const follows = goesOn(message, before) && !before.deleted;
     const known = drawn.get(message);
     if (known?.follows === follows && known.manages === manages) return known.item;
-    const how = { own: own(), paint: collab.ui.paint, goesOn: follows, manages, edit, remove, removeAll, leave };
+    const how = { own: own(), ui: collab.ui, goesOn: follows, manages, edit, remove, removeAll, leave };
     const item = entry(message, how);
     drawn.set(message, { item, follows, manages });
     return item;
@@ -126,7 +127,7 @@ export default function activate(collab) {
   let mention = null; // the note that somebody mentioned us
   function announce(message) {
     if (!mentions(message, own()) || (panel.visible && document.visibilityState === "visible")) return;
-    mention = collab.ui.notify(`${message.author.name} mentioned you: ${message.text.slice(0, 140)}`, { kind: "info" });
+    mention = collab.ui.notify(`${collab.ui.nameOf(message.author)} mentioned you: ${message.text.slice(0, 140)}`, { kind: "info" });
   }
 
   log.addEventListener("scroll", () => {

@@ -16,7 +16,7 @@ export class Compose {
   #asked = false;
   #closed = false; // Escape closed the list for this word
 
-  /** @param {{send: (text: string) => void, askPeople: () => void, editLast: () => void, own: () => string}} options */
+  /** @param {{send: (text: string) => void, askPeople: () => void, editLast: () => void, own: () => string, ui: object}} options */
   constructor(options) {
     this.#options = options;
     const id = `chat-names-${++made}`;
@@ -139,7 +139,7 @@ export class Compose {
             onmousedown: (event) => event.preventDefault(),
             onclick: () => this.#take(person),
           },
-          person.name,
+          this.#options.ui.person(person),
         ),
       ),
     );

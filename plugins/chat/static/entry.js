@@ -1,34 +1,29 @@
 /** One message as it is shown, and the form to change it. */
 
 import { element } from "./element.js";
-import { pieces } from "./pieces.js";
 import { moment, time } from "./times.js";
 
-/** A text as elements: nothing in it is ever read as HTML. */
-export function body(text, mentions, own) {
-  return pieces(text, mentions).map(({ text: part, href, user }) => {
-    if (href) return element("a", { href, target: "_blank", rel: "noopener noreferrer nofollow ugc" }, part);
-    if (user) return element("span", { class: "chat-mention", "data-me": user === own }, part);
-    return part;
-  });
+/** The names of people in a text, as `collab.ui.written` marks them. */
+export function marked(mentions = [], own) {
+  return mentions.map(([start, end, user]) => ({ start, end, attributes: { class: "chat-mention", "data-me": user === own } }));
 }
 
 /**
  * @param {object} message
- * @param {{own: string, paint: Function, goesOn: boolean, manages: boolean, edit: Function, remove: Function,
+ * @param {{own: string, ui: object, goesOn: boolean, manages: boolean, edit: Function, remove: Function,
  *   removeAll: Function, leave: () => void}} how
  *   `manages`: others' messages can be deleted; `leave` puts the focus elsewhere, when what had it goes
  */
-export function entry(message, { own, paint, goesOn, manages, edit, remove, removeAll, leave }) {
+export function entry(message, { own, ui, goesOn, manages, edit, remove, removeAll, leave }) {
   const { id, author, deleted } = message;
   const mine = author.id === own;
   const item = element("li", { class: "chat-message", "data-id": id, "data-mine": mine, "data-follows": goesOn });
-  paint(item, author.color);
+  ui.paint(item, author.color);
   item.append(
     element(
       "p",
       { class: goesOn ? "chat-head unseen" : "chat-head" },
-      element("span", { class: "chat-author", dir: "auto" }, author.name),
+      element("span", { class: "chat-author" }, ui.person(author)),
       " ",
       element("time", { datetime: new Date(message.time * 1000).toISOString(), title: moment(message.time) }, time(message.time)),
     ),
@@ -37,7 +32,7 @@ export function entry(message, { own, paint, goesOn, manages, edit, remove, remo
     item.append(element("p", { class: "chat-note" }, "This message was deleted."));
     return item;
   }
-  const text = element("p", { class: "chat-text", dir: "auto" }, ...body(message.text, message.mentions, own));
+  const text = element("p", { class: "chat-text", dir: "auto" }, ...ui.written(message.text, { marks: marked(message.mentions, own) }));
   if (message.edited) text.append(" ", element("small", { class: "chat-note", title: moment(message.edited) }, "edited"));
   item.append(text);
   if (mine || manages) {

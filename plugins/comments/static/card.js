@@ -17,7 +17,7 @@ export class Card {
   /**
    * @param {string} id
    * @param {{show: Function, reply: Function, resolve: Function, edit: Function, remove: Function,
-   *   retry: Function, discard: Function, own: () => string, paint: Function, longest: () => number,
+   *   retry: Function, discard: Function, own: () => string, ui: object, longest: () => number,
    *   removeAll: Function, removeThread: Function, manages: () => boolean, writable: () => boolean,
    *   connected: () => boolean}} how
    */
@@ -52,7 +52,7 @@ export class Card {
     this.#quote.disabled = lost;
     this.#lost.hidden = !lost;
     this.#settled.hidden = resolved === null;
-    this.#settled.textContent = resolved ? `Resolved by ${resolved.by.name}.` : "";
+    this.#settled.textContent = resolved ? `Resolved by ${this.#how.ui.nameOf(resolved.by)}.` : "";
     this.#resolve.textContent = resolved ? "Open again" : "Resolve";
     const writable = this.#how.writable();
     this.form.hidden = resolved !== null || !writable;
@@ -66,10 +66,10 @@ export class Card {
 
   #item(comment) {
     if (!this.#drawn.has(comment)) {
-      const { own, paint, edit, remove, removeAll, manages, longest } = this.#how;
+      const { own, ui, edit, remove, removeAll, manages, longest } = this.#how;
       const item = commentItem(comment, {
         own: own(),
-        paint,
+        ui,
         longest: longest(),
         edit: (number, text) => edit(this.id, number, text),
         remove: (number) => remove(this.id, number),

@@ -5,10 +5,10 @@ import { moment, time } from "./times.js";
 
 /**
  * @param {object} comment
- * @param {{own: string, paint: Function, edit: Function, remove: Function, longest: number,
+ * @param {{own: string, ui: object, edit: Function, remove: Function, longest: number,
  *   removeAll: ?Function}} how `removeAll`: for whoever may remove what others wrote, else null
  */
-export function commentItem(comment, { own, paint, edit, remove, removeAll, longest }) {
+export function commentItem(comment, { own, ui, edit, remove, removeAll, longest }) {
   const { author } = comment;
   const item = element(
     "li",
@@ -16,18 +16,18 @@ export function commentItem(comment, { own, paint, edit, remove, removeAll, long
     element(
       "p",
       { class: "comment-head" },
-      element("span", { class: "comment-author", dir: "auto" }, author.name),
+      element("span", { class: "comment-author" }, ui.person(author)),
       " ",
       element("time", { datetime: new Date(comment.time * 1000).toISOString(), title: moment(comment.time) }, time(comment.time)),
       comment.edited ? element("span", { title: moment(comment.edited) }, " · edited") : "",
     ),
   );
-  paint(item, author.color);
+  ui.paint(item, author.color);
   if (comment.deleted) {
     item.append(element("p", { class: "comment-note" }, "This comment was deleted."));
     return item;
   }
-  const text = element("p", { class: "comment-text", dir: "auto" }, comment.text);
+  const text = element("p", { class: "comment-text", dir: "auto" }, ...ui.written(comment.text));
   item.append(text);
   if (author.id === own) {
     const change = () => {

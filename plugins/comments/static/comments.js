@@ -63,7 +63,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
       draw();
     },
     own: () => collab.user?.id,
-    paint: ui.paint,
+    ui,
     longest: () => longest,
     writable,
     connected: () => connected,
@@ -153,7 +153,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
         to,
         class: id === active ? "comment-mark comment-mark-active" : "comment-mark",
         attributes: { "data-thread": id },
-        title: `${thread.comments[0].author.name}: ${shortened(thread.comments[0].text ?? "")}`,
+        title: `${ui.nameOf(thread.comments[0].author)}: ${shortened(thread.comments[0].text ?? "")}`,
         onClick: () => activateThread(id),
       }));
     if (draft && draft.place.from < draft.place.to) {

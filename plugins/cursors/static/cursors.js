@@ -39,7 +39,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     for (const { session, user } of others) people.moved(session, user);
     editor.setCarets(
       others.map(({ session, client, user, anchor, head }) => ({
-        key: session, client, name: user.name, color: user.color, anchor, head,
+        key: session, client, name: collab.ui.nameOf(user), color: user.color, anchor, head,
         onClick: () => follow.goTo(user.id),
       })),
       revision,
@@ -74,10 +74,14 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
     if (now === offered) return;
     offered = now;
     for (const command of commands) command.remove();
-    commands = users.flatMap(({ id, name }) => [
-      collab.ui.addCommand({ name: `go to ${id}`, title: `Go to ${name}`, run: () => follow.goTo(id) }),
-      collab.ui.addCommand({ name: `follow ${id}`, title: `Follow ${name}`, run: () => follow.follow(id) }),
-    ]);
+    commands = users.flatMap((user) => {
+      const { id } = user;
+      const name = collab.ui.nameOf(user);
+      return [
+        collab.ui.addCommand({ name: `go to ${id}`, title: `Go to ${name}`, run: () => follow.goTo(id) }),
+        collab.ui.addCommand({ name: `follow ${id}`, title: `Follow ${name}`, run: () => follow.follow(id) }),
+      ];
+    });
   }
 
   // The server half and the page.

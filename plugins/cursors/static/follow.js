@@ -64,7 +64,7 @@ export class Follow {
 
   #offer(user) {
     const follow = this.#button("Follow", () => this.follow(user.id));
-    this.#show(user, [user.name, " is here"], follow, false);
+    this.#show(user, [this.#collab.ui.person(user), " is here"], follow, false);
     const { setTimeout } = this.#clock;
     this.#timer = setTimeout(() => {
       // Not under somebody's hands.
@@ -73,7 +73,7 @@ export class Follow {
   }
 
   #showFollowing(user) {
-    this.#show(user, ["Following ", user.name], this.#button("Stop", () => this.follow(null)), true);
+    this.#show(user, ["Following ", this.#collab.ui.person(user)], this.#button("Stop", () => this.follow(null)), true);
   }
 
   #button(label, onclick) {

@@ -105,7 +105,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
   function entry(stretch, author) {
     const swatch = element("span", { class: "history-swatch" });
     ui.paint(swatch, author?.color);
-    const name = author?.name ?? stretch.author;
+    const who = author ?? { id: stretch.author, name: stretch.author };
     return element(
       "li",
       {},
@@ -115,11 +115,11 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
           type: "button",
           class: "history-entry",
           title: span(stretch),
-          "aria-label": `${name}, ${time(stretch.ended)}: ${spokenAmount(stretch)}. Show what changed`,
+          "aria-label": `${ui.nameOf(who)}, ${time(stretch.ended)}: ${spokenAmount(stretch)}. Show what changed`,
           onclick: () => openAt(stretch.last, stretch.first - 1),
         },
         swatch,
-        element("strong", {}, name),
+        element("strong", {}, ui.person(who)),
         element("small", {}, `${time(stretch.ended)} · ${amount(stretch)}`),
       ),
     );

@@ -196,21 +196,21 @@ export class Overlay {
   }
 
   #showRevision(answer) {
-    const { paint } = this.#collab.ui;
+    const { ui } = this.#collab;
     const author = answer.authors.find(({ id }) => id === answer.author);
-    const made = author ? `, by ${author.name}` : "";
+    const made = author ? `, by ${ui.nameOf(author)}` : "";
     this.about.textContent = `${this.#label(answer.revision)}${made}, ${precise(answer.time)}`;
     const top = this.#shown === null ? 0 : this.text.scrollTop;
-    this.text.replaceChildren(revisionView(answer, paint));
+    this.text.replaceChildren(revisionView(answer, ui));
     this.text.scrollTop = top;
-    this.who.replaceChildren(...legend(answer, paint));
+    this.who.replaceChildren(...legend(answer, ui));
   }
 
   #showDifference(answer) {
-    const { paint } = this.#collab.ui;
+    const { ui } = this.#collab;
     this.about.textContent = `What is different between revisions ${answer.from} and ${answer.to}`;
-    this.text.replaceChildren(differenceView(answer, paint));
-    this.who.replaceChildren(...changers(answer, paint));
+    this.text.replaceChildren(differenceView(answer, ui));
+    this.who.replaceChildren(...changers(answer, ui));
     this.text.querySelector("ins, del, mark")?.scrollIntoView({ block: "center" });
   }
 }

@@ -22,16 +22,17 @@ const byId = (authors) => new Map(authors.map((author) => [author.id, author]));
 /**
  * The text at a revision, each run in its author's colour.
  * @param {{text: string, runs: number[], authors: Array<{id, name, color}>}} answer
- * @param {(element: HTMLElement, color: string) => void} paint
+ * @param {{paint: Function, nameOf: Function}} ui `collab.ui`
  */
-export function revisionView({ text, runs, authors }, paint) {
+export function revisionView({ text, runs, authors }, { paint, nameOf }) {
   const view = document.createDocumentFragment();
   let from = 0;
   for (let i = 0; i < runs.length; i += 2) {
-    const { id, name, color } = authors[runs[i]];
+    const author = authors[runs[i]];
+    const { id, color } = author;
     const to = from + runs[i + 1];
     // What a document was made with is left as it is.
-    const run = element("span", { class: id ? "history-run" : "history-begun", title: name }, text.slice(from, to));
+    const run = element("span", { class: id ? "history-run" : "history-begun", title: nameOf(author) }, text.slice(from, to));
     paint(run, color);
     view.append(run);
     from = to;
@@ -41,7 +42,7 @@ export function revisionView({ text, runs, authors }, paint) {
 }
 
 /** Pieces of a difference, one after the other. @param {{pieces, authors, complete}} answer */
-export function differenceView({ pieces, authors, complete }, paint) {
+export function differenceView({ pieces, authors, complete }, { paint, nameOf }) {
   const known = byId(authors);
   const view = document.createDocumentFragment();
   for (const { kind, text = "", length = 0, author } of pieces) {
@@ -51,7 +52,7 @@ export function differenceView({ pieces, authors, complete }, paint) {
       view.append(element("span", { class: "history-skipped" }, `… ${length} characters alike …`));
     } else {
       const who = known.get(author);
-      const made = element(KINDS[kind], { class: `history-${kind}`, title: who?.name }, text);
+      const made = element(KINDS[kind], { class: `history-${kind}`, title: who && nameOf(who) }, text);
       if (who && kind === "added") paint(made, who.color);
       view.append(made);
     }
@@ -62,22 +63,22 @@ export function differenceView({ pieces, authors, complete }, paint) {
 }
 
 /** Who wrote how much of what is shown. */
-export function legend({ runs, authors }, paint) {
+export function legend({ runs, authors }, ui) {
   const lengths = new Map();
   for (let i = 0; i < runs.length; i += 2) lengths.set(runs[i], (lengths.get(runs[i]) ?? 0) + runs[i + 1]);
   return [...lengths]
     .sort((a, b) => b[1] - a[1])
-    .map(([number]) => line(authors[number], paint));
+    .map(([number]) => line(authors[number], ui));
 }
 
 /** Who wrote what a difference shows as added. */
-export function changers({ pieces, authors }, paint) {
+export function changers({ pieces, authors }, ui) {
   const added = new Set(pieces.filter(({ kind }) => kind === "added").map(({ author }) => author));
-  return authors.filter(({ id }) => added.has(id)).map((author) => line(author, paint));
+  return authors.filter(({ id }) => added.has(id)).map((author) => line(author, ui));
 }
 
-function line({ name, color }, paint) {
+function line(author, ui) {
   const swatch = element("span", { class: "history-swatch" });
-  paint(swatch, color);
-  return element("li", {}, swatch, name);
+  ui.paint(swatch, author.color);
+  return element("li", {}, swatch, ui.person(author));
 }

@@ -62,7 +62,7 @@ export default function activate(collab, { setTimeout, clearTimeout, matchMedia 
     if (answer.revision < revision) return;
     revision = answer.revision;
     say(answer.problem ?? (answer.html.trim() ? "" : "Nothing to show yet."));
-    replaceBlocks(view, blocks(answer.html));
+    replaceBlocks(view, blocks(answer.html, { link: ui.showDestination }));
   }
 
   function say(text) {

@@ -20,14 +20,15 @@ export const LINK = /^(?:https?|mailto):[^\u0000-\u0020]*$/i;
 /**
  * The blocks of some HTML, each with the `line` of the source that it begins at.
  * @param {string} html
- * @param {{document?: Document, parse?: (html: string) => ParentNode}} [page]
+ * @param {{document?: Document, parse?: (html: string) => ParentNode, link?: (link: HTMLElement) => void}} [page]
+ *   `link` is handed each link that was made, with what is in it
  * @returns {HTMLElement[]}
  */
-export function blocks(html, { document = globalThis.document, parse = parsed } = {}) {
+export function blocks(html, { document = globalThis.document, parse = parsed, link = () => {} } = {}) {
   const made = [];
   for (const node of parse(html).childNodes) {
     if (node.nodeType !== 1) continue;
-    const [block] = copy(node, document, 0);
+    const [block] = copy(node, { document, link }, 0);
     if (!block) continue;
     block.line = lineOf(node);
     // Each runs the way that it is written; code runs from left to right.
@@ -46,12 +47,13 @@ function lineOf(node) {
 }
 
 /** A node made anew: itself, or what is inside of it. */
-function copy(node, document, depth) {
+function copy(node, page, depth) {
+  const { document } = page;
   if (node.nodeType === 3) return [document.createTextNode(node.data)];
   if (node.nodeType !== 1) return [];
   const name = node.localName;
   if (DROPPED.has(name) || depth > DEPTH) return [];
-  const inside = [...node.childNodes].flatMap((child) => copy(child, document, depth + 1));
+  const inside = [...node.childNodes].flatMap((child) => copy(child, page, depth + 1));
   if (!ELEMENTS.has(name)) return inside;
   const made = document.createElement(name);
   if (name === "a") {
@@ -69,6 +71,7 @@ function copy(node, document, depth) {
   const title = node.getAttribute("title");
   if (title && (name === "a" || name === "abbr")) made.setAttribute("title", title);
   made.append(...inside);
+  if (made.hasAttribute?.("href")) page.link(made);
   return [made];
 }
 

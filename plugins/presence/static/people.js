@@ -17,9 +17,10 @@ export function arrange(people, own, room = MOST) {
   return { shown: others.slice(0, most), more: others.slice(most) };
 }
 
-/** "Quiet Otter (idle, 2 tabs)" */
-export function describe({ name, idle, sessions }) {
+/** "Quiet Otter (guest, idle, 2 tabs)" */
+export function describe({ name, guest, idle, sessions }) {
   const notes = [];
+  if (guest) notes.push("guest");
   if (idle) notes.push("idle");
   if (sessions.length > 1) notes.push(`${sessions.length} tabs`);
   return notes.length ? `${name} (${notes.join(", ")})` : name;

@@ -25,6 +25,7 @@ export default function activate(collab, { window = globalThis } = {}) {
     const following = cursors?.following === person.id;
     round.textContent = ui.initials(person.name);
     round.toggleAttribute("data-idle", person.idle);
+    round.toggleAttribute("data-guest", person.guest);
     round.disabled = !cursors;
     round.title = cursors ? `${others}\n${following ? "Stop following" : "Go to where they write"}` : others;
     round.setAttribute("aria-label", cursors ? `${others}: ${following ? "stop following" : "go to where they write"}` : others);
@@ -115,7 +116,7 @@ export default function activate(collab, { window = globalThis } = {}) {
   collab.onMessage(({ kind, people: now, idle_after: after }) => {
     if (kind !== "people") return;
     idle.after(after);
-    people = now;
+    people = now.map((person) => ({ ...person, guest: ui.isGuest(person) }));
     show();
   });
   collab.onConnection((status) => {
