@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from collab import User, Violation
 from collab.plugins.tables import Tables
+from collab.protocol.messages import NAMELESS
 
 from .wire import Entry, Mention
 
@@ -21,11 +22,30 @@ ANSWER = 128 * 1024
 KNOWN = 200
 """People who wrote here that can be mentioned: those who wrote last."""
 
+DAY = 86400.0
+
 RECENT = 2000
 """Messages that they are looked for in: whoever asks waits for it, however long the talk is."""
 
 AT_ONCE = 1000
 """Messages that are read at once when all are wanted."""
+
+
+class _Json(sa.TypeDecorator[Any]):
+    """JSON in a column; None for what is none, where SQLAlchemy's own type would raise."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:
+        return msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        try:
+            return msgspec.json.decode(value)
+        except (TypeError, ValueError, RecursionError):
+            return None
+
 
 messages = sa.Table(
     "chat_messages",
@@ -40,12 +60,16 @@ messages = sa.Table(
     # Made by the browser. That an author has it once is what finds a message sent again.
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
-    sa.Column("mentions", sa.JSON, nullable=False),
+    sa.Column("mentions", _Json, nullable=False),
     sa.Column("edited", sa.Double),
     sa.Column("deleted", sa.Boolean, nullable=False),
 )
 _columns = messages.c
-_OF_DOCUMENT = _columns.document == sa.bindparam("of")
+_OF_DOCUMENT = sa.and_(
+    _columns.document == sa.bindparam("of"),
+    # A backup may bring others: they are left out, nothing can be counted on from them.
+    _columns.id.between(1, 2**52),
+)
 _LAST = sa.select(messages).where(_OF_DOCUMENT).order_by(_columns.id.desc())
 _LAST_ID = sa.select(sa.func.max(_columns.id)).where(_OF_DOCUMENT).scalar_subquery()
 _LAST_TIME = _LAST.with_only_columns(_columns.time).limit(1).scalar_subquery()
@@ -53,8 +77,8 @@ _NOW = sa.bindparam("now", type_=sa.Double)
 
 _ADD = sa.insert(messages).values(
     id=sa.func.coalesce(_LAST_ID, 0) + 1,
-    # Whatever the clock does, time goes on.
-    time=sa.case((_LAST_TIME > _NOW, _LAST_TIME), else_=_NOW),
+    # Whatever the clock does, time goes on; but not from what a file says of a far future.
+    time=sa.case((_LAST_TIME.between(_NOW, _NOW + DAY), _LAST_TIME), else_=_NOW),
 )
 _CHANGING = ("text", "mentions", "edited", "deleted")
 _CHANGE = (
@@ -169,13 +193,35 @@ class Conversation:
 
 
 def _message(row: Any) -> Entry:
-    return Entry(
-        id=row.id,
-        author=User(row.author, row.name, row.color),
-        time=row.time,
-        key=row.key,
-        text=row.text,
-        mentions=msgspec.convert(row.mentions, list[Mention]),
-        edited=row.edited,
-        deleted=row.deleted,
-    )
+    """A message from its row. A backup or an earlier version may have put anything there: what the
+    wire's types don't take is left out, so that everybody sees the others.
+    """
+    told = {
+        "id": row.id,
+        "time": row.time,
+        "key": row.key,
+        "text": row.text,
+        "mentions": row.mentions,
+        "edited": row.edited,
+        "deleted": bool(row.deleted),
+    }
+    author = {"id": row.author, "name": row.name, "color": row.color}
+    try:
+        return msgspec.convert(told | {"author": author}, Entry)
+    except msgspec.ValidationError:
+        pass
+    for name, instead in _INSTEAD.items():
+        try:
+            msgspec.convert(told | {"author": _NOBODY} | _INSTEAD | {name: told[name]}, Entry)
+        except msgspec.ValidationError:
+            told[name] = instead
+    try:
+        return msgspec.convert(told | {"author": author}, Entry)
+    except msgspec.ValidationError:
+        return msgspec.convert(told | {"author": _NOBODY}, Entry)
+
+
+_NOBODY = {"id": "unknown", "name": NAMELESS, "color": ""}
+_INSTEAD: dict[str, Any] = {
+    "time": 0.0, "key": "-", "text": "", "mentions": [], "edited": None, "deleted": False,
+}

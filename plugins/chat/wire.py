@@ -8,10 +8,16 @@ from msgspec import Meta, Struct
 
 from collab.protocol.messages import USER_LENGTH, User
 
+LONGEST = 5000
+"""UTF-16 code units of one message at most, whatever the settings say."""
+
 Key = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=20_000)]
 """Looked at no further when it is longer; the setting `longest` is less."""
 Id = Annotated[int, Meta(ge=1, le=2**53)]
+Unit = Annotated[int, Meta(ge=0, le=2**53)]
+Time = Annotated[float, Meta(ge=0, le=1e11)]
+"""Seconds since 1970 (UTC): up to a year that dates are made for everywhere."""
 
 
 class _FromBrowser(Struct, tag_field="kind", forbid_unknown_fields=True):
@@ -61,8 +67,8 @@ FromBrowser = Post | Edit | Delete | DeleteAll | Older | WhoIsThere
 class Mention(Struct, array_like=True):
     """Somebody's name in a text, from ``start`` up to ``end`` (UTF-16 code units)."""
 
-    start: int
-    end: int
+    start: Unit
+    end: Unit
     user: str
     """Their id."""
 
@@ -88,16 +94,16 @@ class Posted(Struct):
 class Entry(Struct, omit_defaults=True):
     """A message, as it is stored and as it is sent."""
 
-    id: int
+    id: Id
     """1, 2, 3, … within a document."""
     author: User
     """As they were called when they wrote it."""
-    time: float
-    """Seconds since 1970 (UTC), by the server's clock."""
-    key: str
-    text: str = ""
+    time: Time
+    """By the server's clock."""
+    key: Key
+    text: Annotated[str, Meta(max_length=LONGEST)] = ""
     mentions: list[Mention] = []
-    edited: float | None = None
+    edited: Time | None = None
     """When its author changed it last."""
     deleted: bool = False
     """Its text is gone; its number stays, so that the others keep theirs."""

@@ -22,6 +22,7 @@ from .discussion import Discussion, Refused, in_order, placed
 from .importing import ARRIVED, read
 from .parcels import parcels
 from .returning import Returning
+from .stored import stored_placed, stored_thread
 from .texts import Unfit, clean
 from .wire import (
     Delete,
@@ -33,7 +34,6 @@ from .wire import (
     RemoveAll,
     Reply,
     Resolve,
-    Thread,
 )
 
 ADDRESS_TIMES = 3
@@ -313,7 +313,8 @@ class Comments(Plugin):
             empty, strayed = returning.follow(revision, found, operations)
             for id, trace in empty.items():
                 one = await ranges.get(id)
-                place = one and trace.find(msgspec.convert(one.data, Thread).quote)
+                thread = one and stored_thread(one.data)
+                place = thread and trace.find(thread.quote)
                 if one and place:
                     await ranges.add(id, *place, one.data, revision=revision)
                     strayed.add(id)
@@ -336,7 +337,8 @@ class Comments(Plugin):
         return msgspec.json.format(msgspec.json.encode(exported), indent=2)
 
     async def import_json(self, data: bytes, filename: str) -> Imported:
-        return await asyncio.to_thread(read, data)
+        settings = self.settings
+        return await asyncio.to_thread(read, data, settings.most, settings.longest)
 
     async def as_of(self, document: Document) -> list[Placed]:
         """The threads that there were at the document's revision, and where they were."""
@@ -357,10 +359,11 @@ class Comments(Plugin):
         """The threads that were imported with a document and wait for somebody to look at it,
         by the keys of its state."""
         state = await self.state.list(document=document)
+        found = {key: value for key, value in state.items() if key.startswith(ARRIVED)}
         return {
-            key: msgspec.convert(value, list[Placed])
-            for key, value in state.items()
-            if key.startswith(ARRIVED)
+            key: [one for each in value if (one := stored_placed(each)) is not None]
+            for key, value in found.items()
+            if isinstance(value, list)
         }
 
 

@@ -14,6 +14,7 @@ from collab.plugins.ranges import Ranges
 from collab.protocol.messages import User
 
 from .parcels import full
+from .stored import comments_of, stored_thread
 from .texts import quotation
 from .wire import Comment, Open, Placed, Resolution, Thread
 
@@ -21,8 +22,9 @@ from .wire import Comment, Open, Placed, Resolution, Thread
 async def placed(ranges: Ranges) -> dict[str, Placed]:
     """The threads that are kept with some ranges by id, in the order of the text."""
     found = [
-        Placed(id, one.start, one.end, msgspec.convert(one.data, Thread))
+        Placed(id, one.start, one.end, thread)
         for id, one in (await ranges.all()).items()
+        if (thread := stored_thread(one.data)) is not None
     ]
     return {one.id: one for one in in_order(found)}
 
@@ -68,17 +70,17 @@ class Discussion:
     async def get(self, id: str) -> Placed | None:
         """One thread."""
         found = await self._ranges.get(id)
-        if found is None:
+        thread = found and stored_thread(found.data)
+        if found is None or thread is None:
             return None
-        return Placed(id, found.start, found.end, msgspec.convert(found.data, Thread))
+        return Placed(id, found.start, found.end, thread)
 
     async def find(self, author: User, key: str) -> str | None:
         """The thread that has a comment already: browsers send again what they are unsure of."""
         # As it is stored: this is asked at each comment, and there may be a thousand threads.
         for id, one in (await self._ranges.all()).items():
-            for comment in one.data["comments"]:
-                if comment["key"] == key and comment["author"]["id"] == author.id:
-                    return id
+            if any(comment.get("key") == key for comment in comments_of(one.data, author.id)):
+                return id
         return None
 
     async def begin(self, author: User, text: str, message: Open, most: int) -> str:
@@ -135,7 +137,7 @@ class Discussion:
         found = [
             id
             for id, one in (await self._ranges.all()).items()
-            if any(comment["author"]["id"] == author for comment in one.data["comments"])
+            if any(comments_of(one.data, author))
         ]
         for id in found:
             thread = await self._thread(id)

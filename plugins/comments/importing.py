@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from collab.ot import Delta, InvalidOperation
 from collab.plugins.offers import Imported
 from collab.protocol.messages import NAMELESS, User
 
 from .parcels import full, parcels
-from .texts import QUOTE, Unfit, clean
-from .wire import Comment, Placed, Resolution, Thread
+from .texts import Unfit, clean
+from .wire import LONGEST, QUOTE, Comment, Placed, Resolution, Thread
 
 ARRIVED = "arrived"
 """How the keys of a document's state begin under which imported threads wait for their ranges."""
-
-LONGEST = 5000
-"""UTF-16 code units of one comment at most."""
 
 _NAME = 64
 """Of a person, in characters."""
@@ -32,11 +29,12 @@ class _File(Struct):
     title: str
     type: str
     content: Any
-    threads: Annotated[list[Placed], Meta(max_length=10_000)]
+    threads: list[Placed]
 
 
-def read(data: bytes) -> Imported:
-    """A document, whose state has its threads (`ARRIVED`). Raises ValueError with a sentence.
+def read(data: bytes, most: int, longest: int = LONGEST) -> Imported:
+    """A document, whose state has its threads (`ARRIVED`): at most ``most``, of comments that have
+    at most ``longest`` characters. Raises ValueError with a sentence.
 
     A file can say anything about who wrote what: so nobody here is the author of what it
     holds, and their names say where they come from.
@@ -46,7 +44,11 @@ def read(data: bytes) -> Imported:
         content = Delta(file.content)
     except (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation) as error:
         raise ValueError(f"This is no file of comments: {error}") from error
-    threads = [_thread(one, content.length()) for one in file.threads]
+    if len(file.threads) > most:
+        raise ValueError(
+            f"This file has {len(file.threads)} threads; a document may have {most} here."
+        )
+    threads = [_thread(one, content.length(), longest) for one in file.threads]
     return Imported(
         title=file.title,
         type=file.type,
@@ -58,13 +60,11 @@ def read(data: bytes) -> Imported:
     )
 
 
-def _thread(placed: Placed, length: int) -> Placed:
+def _thread(placed: Placed, length: int, longest: int) -> Placed:
     if not 0 <= placed.start <= placed.end <= length:
         raise ValueError(f"A thread can't be at {placed.start} to {placed.end} in {length}.")
     thread = placed.thread
-    if not thread.comments:
-        raise ValueError("A thread has to have a comment.")
-    comments = [_comment(one, number) for number, one in enumerate(thread.comments, 1)]
+    comments = [_comment(one, number, longest) for number, one in enumerate(thread.comments, 1)]
     resolved = thread.resolved
     if resolved is not None:
         resolved = Resolution(_person(resolved.by), resolved.time)
@@ -74,9 +74,9 @@ def _thread(placed: Placed, length: int) -> Placed:
     return Placed(secrets.token_hex(8), placed.start, placed.end, read)
 
 
-def _comment(comment: Comment, number: int) -> Comment:
+def _comment(comment: Comment, number: int, longest: int) -> Comment:
     try:
-        text = "" if comment.deleted else clean(comment.text, LONGEST)
+        text = "" if comment.deleted else clean(comment.text, longest)
     except Unfit as error:
         raise ValueError(str(error)) from error
     return Comment(

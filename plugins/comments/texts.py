@@ -6,11 +6,9 @@ import re
 
 from collab.ot import Delta
 
+from .wire import QUOTE
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
-
-QUOTE = 200
-"""UTF-16 code units of a quotation at most."""
-
 
 class Unfit(ValueError):
     """A text can't be taken; the sentence says why."""

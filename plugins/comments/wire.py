@@ -12,6 +12,14 @@ Key = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=20_000)]
 """Looked at no further when it is longer; the setting `longest` is less."""
 Number = Annotated[int, Meta(ge=0, le=2**53)]
+Time = Annotated[float, Meta(ge=0, le=1e11)]
+"""Seconds since 1970 (UTC): up to a year that dates are made for everywhere."""
+
+LONGEST = 5000
+"""UTF-16 code units of one comment at most, whatever the settings say."""
+
+QUOTE = 200
+"""UTF-16 code units of a quotation at most."""
 
 
 class _FromBrowser(Struct, tag_field="kind", forbid_unknown_fields=True):
@@ -80,15 +88,15 @@ FromBrowser = Open | Reply | Edit | Delete | Remove | RemoveAll | Resolve
 class Comment(Struct, omit_defaults=True):
     """A comment, as it is stored and as it is sent."""
 
-    id: int
+    id: Annotated[int, Meta(ge=1, le=2**53)]
     """1, 2, 3, … within its thread."""
     author: User
     """As they were called when they wrote it."""
-    time: float
-    """Seconds since 1970 (UTC), by the server's clock."""
-    key: str
-    text: str = ""
-    edited: float | None = None
+    time: Time
+    """By the server's clock."""
+    key: Key
+    text: Annotated[str, Meta(max_length=LONGEST)] = ""
+    edited: Time | None = None
     """When its author changed it last."""
     deleted: bool = False
     """Its text is gone; it stays where others answer to it."""
@@ -98,25 +106,25 @@ class Resolution(Struct):
     """Who settled a thread, and when."""
 
     by: User
-    time: float
+    time: Time
 
 
 class Thread(Struct, omit_defaults=True):
     """What is kept with a range: a conversation about it."""
 
-    quote: str
+    quote: Annotated[str, Meta(max_length=QUOTE + 1)]
     """The text it was about when it was begun, shortened."""
-    revision: int
+    revision: Number
     """In which it was begun."""
-    comments: list[Comment]
+    comments: Annotated[list[Comment], Meta(min_length=1)]
     resolved: Resolution | None = None
 
 
 class Placed(Struct):
     """A thread as it is sent: where it is at the revision that is sent with it."""
 
-    id: str
-    start: int
-    end: int
+    id: Key
+    start: Number
+    end: Number
     """The same as ``start`` when its text was deleted."""
     thread: Thread

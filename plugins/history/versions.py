@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 import unicodedata
-from typing import Any
+from contextlib import suppress
+from typing import Annotated, Any
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Meta, Struct, ValidationError, convert, to_builtins
 
 from collab.plugins.document import Document
 from collab.plugins.state import State
 from collab.protocol.labels import label_or
-from collab.protocol.messages import User
+from collab.protocol.messages import USER_LENGTH, User
 
 KEY = "versions"
 """Under which the state keeps them, all of a document in one value."""
@@ -27,10 +28,10 @@ LENGTH = 100
 class Version(Struct):
     """A revision's name, and who gave it when."""
 
-    revision: int
-    name: str
-    author: str
-    time: float
+    revision: Annotated[int, Meta(ge=0, le=2**53)]
+    name: Annotated[str, Meta(min_length=1, max_length=LENGTH)]
+    author: Annotated[str, Meta(min_length=1, max_length=USER_LENGTH)]
+    time: Annotated[float, Meta(ge=0, le=1e11)]
     """Seconds since 1970 (UTC)."""
 
 
@@ -44,7 +45,14 @@ class Versions:
     async def all(self, document: Document) -> list[Version]:
         """By revision."""
         stored: Any = await self._state.get(KEY, [], document=document)
-        return convert(stored, list[Version])
+        found: dict[int, Version] = {}
+        # A backup may have put anything there: what is no version is left out, not the others.
+        for one in stored if isinstance(stored, list) else []:
+            with suppress(ValidationError):
+                version = convert(one, Version)
+                if version.revision <= document.revision and clean(version.name) == version.name:
+                    found.setdefault(version.revision, version)
+        return [found[revision] for revision in sorted(found)][:MOST]
 
     async def name(self, document: Document, revision: int, name: str, user: User) -> None:
         """Give a revision a name, in the place of the one it has.

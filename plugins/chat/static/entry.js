@@ -1,7 +1,7 @@
 /** One message as it is shown, and the form to change it. */
 
 import { element } from "./element.js";
-import { moment, time } from "./times.js";
+import { moment, stamp, time } from "./times.js";
 
 /** The names of people in a text, as `collab.ui.written` marks them. */
 export function marked(mentions = [], own) {
@@ -25,7 +25,7 @@ export function entry(message, { own, ui, goesOn, manages, edit, remove, removeA
       { class: goesOn ? "chat-head unseen" : "chat-head" },
       element("span", { class: "chat-author" }, ui.person(author)),
       " ",
-      element("time", { datetime: new Date(message.time * 1000).toISOString(), title: moment(message.time) }, time(message.time)),
+      element("time", { datetime: stamp(message.time), title: moment(message.time) }, time(message.time)),
     ),
   );
   if (deleted) {

@@ -3,7 +3,14 @@
 /** Seconds between two messages of one person that are shown as one. */
 const TOGETHER = 300;
 
-const date = (seconds) => new Date(seconds * 1000);
+/** A moment; the beginning of time for what is none: an imported file may say anything. */
+function date(seconds) {
+  const then = new Date(seconds * 1000);
+  return Number.isNaN(then.getTime()) ? new Date(0) : then;
+}
+
+/** As an attribute `datetime` has it. */
+export const stamp = (seconds) => date(seconds).toISOString();
 
 export function time(seconds) {
   return date(seconds).toLocaleTimeString(undefined, { timeStyle: "short" });

@@ -1,7 +1,7 @@
 /** One comment as it is shown, and the forms that comments are written in. */
 
 import { element } from "./element.js";
-import { moment, time } from "./times.js";
+import { moment, stamp, time } from "./times.js";
 
 /**
  * @param {object} comment
@@ -18,7 +18,7 @@ export function commentItem(comment, { own, ui, edit, remove, removeAll, longest
       { class: "comment-head" },
       element("span", { class: "comment-author" }, ui.person(author)),
       " ",
-      element("time", { datetime: new Date(comment.time * 1000).toISOString(), title: moment(comment.time) }, time(comment.time)),
+      element("time", { datetime: stamp(comment.time), title: moment(comment.time) }, time(comment.time)),
       comment.edited ? element("span", { title: moment(comment.edited) }, " · edited") : "",
     ),
   );

@@ -1,8 +1,17 @@
 /** Times as people read them. */
 
+/** A moment; the beginning of time for what is none: an imported file may say anything. */
+function date(seconds) {
+  const then = new Date(seconds * 1000);
+  return Number.isNaN(then.getTime()) ? new Date(0) : then;
+}
+
+/** As an attribute `datetime` has it. */
+export const stamp = (seconds) => date(seconds).toISOString();
+
 /** "14:05" today, else "3 May, 14:05". */
 export function time(seconds, now = Date.now()) {
-  const then = new Date(seconds * 1000);
+  const then = date(seconds);
   const clock = then.toLocaleTimeString(undefined, { timeStyle: "short" });
   if (then.toDateString() === new Date(now).toDateString()) return clock;
   const year = then.getFullYear() === new Date(now).getFullYear() ? {} : { year: "numeric" };
@@ -11,5 +20,5 @@ export function time(seconds, now = Date.now()) {
 
 /** The whole moment, for a tooltip. */
 export function moment(seconds) {
-  return new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" });
+  return date(seconds).toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" });
 }
