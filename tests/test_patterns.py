@@ -11,6 +11,7 @@ import ast
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import pytest
 
 from collab.ot import Delta
+from collab.protocol.slices import _OBJECTS, _TEXT
 from collab.web.names import clean_name
 from plugins.bot import commands as bot_commands
 from plugins.bot import mentions as bot_mentions
@@ -41,6 +43,7 @@ METHODS = "match|fullmatch|search|sub|subn|split|findall|finditer"
 PIECES = (
     " ", "\t", "\n", "a", "A", "1", ".", "/", ":", "-", "_", "@", "#", "=", "&", "\\", "`", "(",
     ")", "[", "]", "*", "\0", "字", "\U0001f642", "a ", ".1", "/a", "&a", "a:", "\\#", "#a", "a.",
+    "{", '"', "},", '{"a":1},', "\\u0061",
 )  # fmt: skip
 ENDINGS = ("", "!\n")
 
@@ -74,7 +77,7 @@ BEGINNINGS: dict[str, tuple[str, ...]] = {
         "", "http://", "http://[", "http://a:",
     ),
     r":[0-9]+$": ("", ":"),
-    r"({}/[a-z0-9_]+/static)(?:\.[0-9]+)+(?=/)": ("", "x/", "x/a/static", "x/a/static.1"),
+    r"(x/[a-z0-9_]+/static)(?:\.[0-9]+)+(?=/)": ("", "x/", "x/a/static", "x/a/static.1"),
     r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?": ("", "[", "a:"),
     r"(?:/[A-Za-z0-9_.-]+)+": ("", "/a"),
     r"\[([^\]]+)\](?::\d+)?|([0-9.]+):\d+": ("", "[", "[a]:", "1:"),
@@ -97,16 +100,22 @@ BEGINNINGS: dict[str, tuple[str, ...]] = {
     r"(?<=\s)\S+\Z": ("", " ", " a"),
     r"\A\S+\s+(?=\S)": ("", "a", "a "),
     r"[A-Za-z0-9_][A-Za-z0-9_-]*": ("", "a"),
+    r"[ \t\r\n]*+": ("",),
+    r"[-+.0-9A-Za-z]++": ("",),
+    r'[ \t\r\n]*+"': ("",),
+    _OBJECTS.pattern.decode(): ("", "{", '{"', '{"a":[', '{"a":{', '{"a":1},', '{"a":{"b":"'),
+    _TEXT.pattern.decode(): ("", "\\u", "\\ud83d", "\\ud83d\\ude"),
     r"^https?://[^/\s]\S*$": ("", "http://", "http://a", "http://a/"),
 }  # fmt: skip
 
 
 class Found(NamedTuple):
-    """A pattern of the source: its text (``{}`` is a part made elsewhere), and how it is used."""
+    """A pattern of the source: its text (``x`` for a part made elsewhere), and how it is used."""
 
     place: str
     text: str
     methods: frozenset[str]
+    flags: int = 0
 
 
 def patterns() -> Iterator[Found]:
@@ -136,7 +145,14 @@ def patterns() -> Iterator[Found]:
                 used = "\n".join([source] if own else sources.values())
                 methods = re.findall(rf"\b{name}\.({METHODS})\(", used)
                 assert methods, f"{place}: a pattern that nobody seems to use"
-                yield Found(place, written(node.args[0], place), frozenset(methods))
+                if isinstance(node.args[0], ast.Constant | ast.JoinedStr):
+                    text, flags = written(node.args[0], place), 0
+                else:  # put together of others, in its module
+                    module = ".".join(path.relative_to(TOP).with_suffix("").parts)
+                    pattern = getattr(import_module(module), name)
+                    text, flags = pattern.pattern, pattern.flags & re.DOTALL
+                    text = text.decode() if isinstance(text, bytes) else text
+                yield Found(place, text, frozenset(methods), flags)
             elif method:
                 yield Found(place, written(node.args[0], place), frozenset({method}))
             for keyword in node.keywords:
@@ -154,7 +170,7 @@ def called_of_re(function: ast.expr) -> str | None:
 def written(node: ast.expr, place: str) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
+            str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values
         )
     assert isinstance(node, ast.Constant), f"{place}: a pattern that can't be read from the source"
     return node.value.decode() if isinstance(node.value, bytes) else str(node.value)
@@ -204,7 +220,7 @@ def test_a_pattern_is_linear(found: Found) -> None:
 
 def using(found: Found) -> Callable[[str], object]:
     """Use a pattern as the source does."""
-    pattern = re.compile(found.text.replace("{}", "x"))
+    pattern = re.compile(found.text, found.flags)
     methods = found.methods
 
     def run(text: str) -> None:

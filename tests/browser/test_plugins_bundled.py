@@ -91,7 +91,7 @@ async def test_people_chat(house: House) -> None:
     await expect(bobs.get_by_role("option", name="Ada Lovelace")).to_be_visible()
     await bob.page.keyboard.press("Enter")
     await bob.page.keyboard.press("Enter")
-    await expect(ada.page.locator(".notice")).to_contain_text("Bob mentioned you")
+    await expect(ada.page.locator(".notice")).to_contain_text("Bob (guest) mentioned you")
     await expect(badge(ada, "Chat")).to_have_text("@1")
 
     # It is all there after a reload, and one's own may be changed and deleted.

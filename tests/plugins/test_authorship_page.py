@@ -37,7 +37,7 @@ async def shows(person: Person, *runs: tuple[str, str]) -> None:
           }
           return JSON.stringify(found) === JSON.stringify(wanted);
         }""",
-        arg=[list(run) for run in runs],
+        arg=[[f"{name} (guest)", text] for name, text in runs],
     )
 
 

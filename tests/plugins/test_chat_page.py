@@ -81,7 +81,8 @@ async def test_people_talk_and_are_mentioned(house: House) -> None:
     await field(ada).press("Enter")
     await expect(texts(ada)).to_have_count(2)
     await expect(button(bob)).to_contain_text("@2")
-    await expect(bob.page.locator(".notice")).to_contain_text("Ada Lovelace mentioned you: Hi @Bob")
+    notice = bob.page.locator(".notice")
+    await expect(notice).to_contain_text("Ada Lovelace (guest) mentioned you: Hi @Bob")
     await button(bob).click()
     await expect(texts(bob)).to_have_text([f"{ATTACK} https://example.com/a?b=c.", "Hi @Bob"])
     await expect(button(bob)).not_to_contain_text("2")
@@ -91,7 +92,7 @@ async def test_people_talk_and_are_mentioned(house: House) -> None:
     assert "noopener" in str(await link.get_attribute("rel"))
     assert await bob.page.locator(".chat img, .chat script").count() == 0
     assert await bob.page.title() != "owned"
-    assert await ada.page.locator(".chat-author").first.inner_text() == "Ada Lovelace"
+    await expect(ada.page.locator(".chat-author").first).to_have_text("Ada Lovelace guest")
 
 
 async def test_what_was_read_stays_read(house: House) -> None:

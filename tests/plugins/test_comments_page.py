@@ -88,7 +88,7 @@ async def test_a_thread_from_its_beginning_to_its_end(house: House) -> None:
     await expect(threads(ada).locator(".comment-text")).to_have_text([ATTACK, "Because."])
     await threads(ada).get_by_role("button", name="Resolve").click()
     await expect(marks(bob)).to_have_count(1)  # it is the one Bob looks at
-    await expect(threads(bob)).to_contain_text("Resolved by Ada.")
+    await expect(threads(bob)).to_contain_text("Resolved by Ada (guest).")
     await expect(marks(ada)).to_have_count(0)
     await ada.page.get_by_label("Show resolved").check()
     await threads(ada).get_by_role("button", name="Open again").click()

@@ -96,7 +96,7 @@ async def test_an_entry_shows_what_it_changed(house: House) -> None:
     text = ada.page.locator(".history-text")
     await expect(text.locator("ins")).to_have_text("2")
     await expect(text.locator("del")).to_have_text("two")
-    await expect(ada.page.locator(".history-legend li")).to_have_text("Ada")
+    await expect(ada.page.locator(".history-legend li")).to_have_text("Ada guest")
 
 
 async def test_restoring_and_taking_it_back(house: House) -> None:
