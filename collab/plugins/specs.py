@@ -260,8 +260,8 @@ class Hooks:
           switched on, off or loaded anew: ``session.permissions`` are what was said last.
           Who may do less or more than before is let go, and comes straight back. ``action`` is
           ``read``, ``write``, ``rename`` or ``delete`` (with the document, which may not be
-          open), ``create`` or ``administer`` (``document`` is None). Somebody waits, for each
-          document in a list.
+          open, nor stored when it comes from elsewhere), ``create`` or ``administer``
+          (``document`` is None). Somebody waits, for each document in a list.
         - Returns: False to refuse, True to allow, None to leave it to others. One False refuses.
           If nobody says anything, everything is allowed but ``administer``, which may be done
           with a token, unless a plugin says who that is, or after the operator's link was used.
@@ -277,7 +277,8 @@ class Hooks:
         - When: somebody opens an id that there is no document of. They wait, and so does
           whoever else asks for it. The first answer that is not None is taken.
         - Returns: None, or ``NewDocument(title, type, content)``, which is stored under this
-          id from then on. Ids have 1 to 64 letters, digits, ``-`` and ``_``.
+          id from then on if whoever asks may have it (``authorize``). Ids have 1 to 64 letters,
+          digits, ``-`` and ``_``.
         - Failure: logged and counted; there is then no such document.
         """
 

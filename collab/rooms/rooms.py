@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -22,6 +22,9 @@ from collab.rooms.turns import aside
 from collab.storage.port import Conflict, DocumentRecord, Store
 
 log = logging.getLogger(__name__)
+
+Admit = Callable[[DocumentRecord], Awaitable[object]]
+"""Raises `CollabError` when somebody may not have a document."""
 
 
 class Rooms:
@@ -96,20 +99,42 @@ class Rooms:
         self.release(room)
         return room
 
-    async def record(self, id: str) -> DocumentRecord | None:
-        """A document as the store has it, fetched from elsewhere if that is where it is."""
-        return await self.store.document(id) or await self._fetch(id)
+    async def record(self, id: str, admit: Admit | None = None) -> DocumentRecord | None:
+        """A document as the store has it, fetched from elsewhere if that is where it is.
 
-    async def _fetch(self, id: str) -> DocumentRecord | None:
+        ``admit`` is asked before it is given or stored, and raises `CollabError` for whoever may
+        not have it.
+        """
+        record = await self.store.document(id)
+        if record is None:
+            return await self._fetch(id, admit)
+        if admit is not None:
+            await admit(record)
+        return record
+
+    async def _fetch(self, id: str, admit: Admit | None = None) -> DocumentRecord | None:
         """Store a document that is elsewhere; None when it is nowhere. Looked for once, however
-        many ask."""
-        return await self._fetching.run(id, lambda: self._look_elsewhere(id))
+        many ask who may have it."""
+        while True:
+            look = partial(self._look_elsewhere, id, admit)
+            begun = id not in self._fetching.tasks
+            try:
+                record = await self._fetching.run(id, look)
+            except CollabError:
+                if begun:
+                    raise
+                continue  # It was somebody else who was refused.
+            if record is not None and admit is not None and not begun:
+                await admit(record)
+            return record
 
-    async def _look_elsewhere(self, id: str) -> DocumentRecord | None:
+    async def _look_elsewhere(self, id: str, admit: Admit | None) -> DocumentRecord | None:
         found = await self._observer.missing(id)
         if found is None:
             return None
         record, content = found
+        if admit is not None:
+            await admit(record)
         try:
             await self.store.create(record, content)
         except Conflict:

@@ -78,12 +78,13 @@ async def admit(request: web.Request, action: Action, id: str | None) -> User:
 
     Raises `CollabError`: FORBIDDEN, NO_DOCUMENT.
     """
-    record = None
-    if id is not None:
-        record = await request.app[ROOMS].record(id)
+    if id is None:
+        user = await require(request, action)
+    else:
+        record = await request.app[ROOMS].record(id, partial(require, request, action))
         if record is None:
             raise CollabError(errors.NO_DOCUMENT)
-    user = await require(request, action, record)
+        user = await identify(request)
     if action == "administer" and request.method not in SAFE_METHODS:
         about = f"{request.method} {shown(request.path)}"
         security_log.write(request, Event.ADMINISTERED, about, user=user, operator=True)

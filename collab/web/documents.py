@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -95,10 +96,9 @@ async def find(request: web.Request, action: Action = "read") -> DocumentRecord:
     """
     id = request.match_info["id"]
     room = request.app[ROOMS].find(id)
-    document = await request.app[ROOMS].record(id)
+    document = await request.app[ROOMS].record(id, partial(require, request, action))
     if document is None:
         raise CollabError(errors.NO_DOCUMENT)
-    await require(request, action, document)
     if room is not None and room.revision > document.revision:
         return msgspec.structs.replace(document, revision=room.revision)
     return document

@@ -28,7 +28,7 @@ from collab.web.administration import browser_halves
 from collab.web.admission import ADMISSION, RETRY_AFTER
 from collab.web.clients import CLIENTS
 from collab.web.connection import Connection
-from collab.web.documents import named
+from collab.web.documents import find, named
 from collab.web.identity import identify, is_operator
 from collab.web.keys import CONNECTIONS, PLUGINS, ROOMS, SETTINGS, STORE
 from collab.web.proxies import base_path, peer
@@ -69,6 +69,9 @@ async def _serve(request: web.Request, user: User, turn: int) -> web.WebSocketRe
     limits = settings.limits
     rooms = request.app[ROOMS]
     connections = request.app[CONNECTIONS]
+    if rooms.find(request.match_info["id"]) is None and request.app[PLUGINS].gate.guards:
+        # Before it is loaded, or fetched from elsewhere, for somebody who may not see it.
+        await find(request)
     async with rooms.use(request.match_info["id"]) as room:
         if len(room.sessions) >= limits.sessions_per_document:
             raise CollabError(
