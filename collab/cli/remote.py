@@ -7,7 +7,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 import msgspec
 
@@ -69,14 +69,16 @@ def check_url(url: str) -> None:
 class RemoteLibrary:
     """A `Library` on the server at ``url`` (with its base path); ``token`` says who we are.
 
-    A function makes a token for each request.
+    A function makes a token for each request. It goes to no other program than the server, so not
+    to the proxy that the environment names either.
     """
 
     def __init__(self, url: str, token: str | Callable[[], str] | None = None) -> None:
         check_url(url)
         self._url = url.rstrip("/")
         self._token = token
-        self._opener = build_opener(_NoRedirects)
+        direct = [ProxyHandler({})] if callable(token) else []
+        self._opener = build_opener(_NoRedirects, *direct)
 
     def _ask(self, method: str, path: str, body: Any = None, accept: str = "") -> HTTPResponse:
         """Raises `Failure` with the server's own sentence when it refuses."""

@@ -25,6 +25,7 @@ from collab.protocol.settings import Limits
 from collab.rooms.turns import charged
 from collab.web.keys import SETTINGS
 from collab.web.proxies import peer
+from collab.web.sources import network_of
 
 BODY_TIMEOUT: Final = 60.0
 """Seconds a client may take to send a request's body."""
@@ -59,10 +60,11 @@ class BodyBudget:
         return self._used.total()
 
     def take(self, address: str, count: int) -> None:
-        """Count bytes that ``address`` has sent.
+        """Count bytes that ``address`` has sent; of IPv6, all addresses in its /64 are one.
 
         Raises `CollabError`: SLOW_DOWN past its share, BUSY when the budget is used up.
         """
+        address = network_of(address)
         if self._used[address] + count > self._share:
             raise CollabError(
                 errors.SLOW_DOWN,
@@ -75,6 +77,7 @@ class BodyBudget:
 
     def give_back(self, address: str, count: int) -> None:
         """Those bytes are not needed any more."""
+        address = network_of(address)
         self._used[address] -= count
         if self._used[address] <= 0:
             del self._used[address]

@@ -129,6 +129,30 @@ async def test_the_proof_goes_to_no_other_server(tmp_path: Path, collab: Shell) 
     await runner.cleanup()
 
 
+async def test_the_proof_goes_to_no_proxy_of_the_environment(server: Server) -> None:
+    _, url = await server.start("--port", "0")
+    seen: list[str] = []
+
+    async def spy(request: web.BaseRequest) -> web.Response:
+        seen.append(request.headers.get("Authorization", ""))
+        return web.json_response({"plugins": []})
+
+    runner = web.ServerRunner(web.Server(spy))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    proxy = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    words = {"http_proxy": proxy, "HTTP_PROXY": proxy, "no_proxy": "", "NO_PROXY": ""}
+    try:
+        code, _, said = await run(server, "plugins", "reload", "wordcount", **words)
+        assert (code, seen) == (Exit.DONE, []), said
+        # With a token that was given, the environment's proxy is asked, as by other programs.
+        await run(server, "plugins", "list", "--url", url, "--token", "of-a-script", **words)
+        assert seen == ["Bearer of-a-script"]
+    finally:
+        await runner.cleanup()
+
+
 def test_who_holds_the_data_directory(tmp_path: Path) -> None:
     assert served_at(tmp_path) is None
     for words, address in (

@@ -187,6 +187,18 @@ def test_a_budget_has_room_again_when_it_is_given_back() -> None:
     assert budget.used == 100
 
 
+def test_of_one_ipv6_network_all_share() -> None:
+    budget = BodyBudget(total=200, share=60)
+    budget.take("2001:db8:0:1::1", 60)
+    for same in ("2001:db8:0:1::2", "2001:db8:0:1:ffff:ffff:ffff:ffff"):
+        with pytest.raises(CollabError) as refused:
+            budget.take(same, 1)
+        assert refused.value.code.code == "slow_down"
+    budget.take("2001:db8:0:2::1", 60)
+    budget.give_back("2001:db8:0:1::1", 60)
+    budget.take("2001:db8:0:1::2", 60)
+
+
 @pytest.fixture
 def tight(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, limits=Limits(body_size=40_000, bodies_size=50_000))
