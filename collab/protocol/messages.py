@@ -27,6 +27,10 @@ TOKEN_LENGTH = 200
 FAULT_LENGTH = 20_000
 """Characters of what a page says of a plugin that failed there, at most."""
 
+LARGEST = 2**53 - 1
+"""The largest whole number that every browser can count to."""
+
+Whole = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
 Token = Annotated[str, Meta(max_length=TOKEN_LENGTH)]
 
 GUEST = "guest:"
@@ -56,10 +60,10 @@ class Hello(_Message, tag="hello"):
     what it missed.
     """
 
-    protocol: int
+    protocol: Whole
     client: Token | None = None
     secret: Token | None = None
-    revision: int | None = None
+    revision: Whole | None = None
     epoch: Token | None = None
     hash: Token | None = None
     """What the server called that revision's history; None: a client that doesn't know hashes."""
@@ -68,8 +72,8 @@ class Hello(_Message, tag="hello"):
 class Operation(_Message, tag="operation"):
     """An edit: ``delta`` made on ``revision``, the client's ``sequence``-th (from 1)."""
 
-    revision: int
-    sequence: int
+    revision: Whole
+    sequence: Whole
     delta: Any
 
 
@@ -83,8 +87,8 @@ class Message(_Message, tag="message"):
 class Mismatch(_Message, tag="mismatch"):
     """The client's content at ``revision`` has another checksum than the server announced."""
 
-    revision: int
-    checksum: int
+    revision: Whole
+    checksum: Whole
 
 
 class Fault(_Message, tag="fault"):

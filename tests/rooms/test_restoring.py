@@ -187,6 +187,25 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
         sealed(with_line(3, delta=[{"insert": {"image": "x"}}])), "unconvertible", "Line 3: "
     ),
     "no operation": (sealed(with_line(4, delta=[{"jump": 1}])), "unconvertible", "Line 4: "),
+    # What nobody is called here, a file can't say either.
+    "author of nothing": (sealed(with_line(3, author="")), "unconvertible", "Line 3: A user has"),
+    "author that is long": (sealed(with_line(3, author="x" * 201)), "unconvertible", "Line 3: A u"),
+    "author with NUL": (sealed(with_line(3, author="a\0")), "unconvertible", "Line 3: A user's id"),
+    "no id": (sealed(with_line(7, id="")), "unconvertible", "Line 7: A user has to have an id"),
+    "long name": (sealed(with_line(7, name="x" * 201)), "unconvertible", "Line 7: A user's name"),
+    "colour": (
+        sealed(with_line(7, color="red;background:url(//x)")),
+        "unconvertible", "Line 7: A user's colour",
+    ),
+    "last revision there is": (
+        sealed(
+            [
+                {**HEADER, "document": {**DESCRIBED, "revision": 2**53 - 1}},
+                {**SNAPSHOT, "revision": 2**53 - 1},
+            ]
+        ),
+        "unconvertible", "Line 1: Expected `int` <= ",
+    ),
     "too long": (
         sealed(with_line(3, delta=[{"insert": "x" * 100}])),
         "document_too_large", "Line 3: the document would have 103 characters, and may have 99",

@@ -178,6 +178,11 @@ async def test_hello_has_to_come_first_and_in_time(client: Client) -> None:
         ('[{"type":"hello","protocol":1}]', "bad_message", None),
         ('[{"type":"operation","revision":0,"sequence":1,"delta":5}]', "bad_operation", None),
         ('[{"type":"operation","revision":0,"sequence":3,"delta":[]}]', "bad_sequence", 4400),
+        ('[{"type":"operation","revision":9007199254740992,"sequence":1,"delta":[]}]',
+         "bad_message", None),
+        ('[{"type":"operation","revision":0,"sequence":%s,"delta":[]}]' % ("9" * 4000),
+         "bad_message", None),
+        ('[{"type":"mismatch","revision":-%s,"checksum":1}]' % ("9" * 4000), "bad_message", None),
         ('[{"type":"operation","revision":9,"sequence":1,"delta":[]}]', "bad_revision", None),
         ('[{"type":"message","plugin":"none","data":1}]', "no_plugin", None),
         (

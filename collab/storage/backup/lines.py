@@ -27,8 +27,9 @@ BEFORE_HASHES = 1
 
 Name = Annotated[str, Meta(min_length=1, max_length=1000)]
 Text = Annotated[str, Meta(max_length=10_000)]
-Revision = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-Number = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+Revision = Annotated[int, Meta(ge=0, le=2**52)]
+Number = Annotated[int, Meta(ge=1, le=2**52)]
+"""Every browser can count on from here for as many again (up to 2**53)."""
 Seconds = Annotated[float, Meta(ge=0, le=1e11)]
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 """Of a revision (`collab.storage.chain`)."""

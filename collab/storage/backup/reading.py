@@ -182,6 +182,8 @@ class _Reader:
         self._operations: list[StoredOperation] = []
         self._last: dict[str, Sent] = {}
         """By client, its last operation in the log."""
+        self._wrote: set[str] = set()
+        """Ids of those who made operations: each is somebody's."""
         self._clients: dict[str, Sent] = {}
         self._authors: dict[str, Author] = {}
         self._state: dict[tuple[str, str], Kept] = {}
@@ -241,6 +243,9 @@ class _Reader:
                 " come after it"
             )
         self._last[line.client] = Sent(line.client, line.sequence, line.revision)
+        if line.author not in self._wrote:
+            User(line.author, "", "")
+            self._wrote.add(line.author)
         # Few people write much: each name once is enough.
         client, author, delta = sys.intern(line.client), sys.intern(line.author), bytes(line.delta)
         hash = chain.follow(
