@@ -48,7 +48,7 @@ ROW = {"kind": "row", "values": ["red", 5]}
 async def test_what_is_written_is_read(store: Store) -> None:
     await store.create(document(title="Ω \u2028 'n'"), b'[{"insert":"\xc3\xa9"}]')
     log = [operation(1), operation(2, "bob", 1, text="\\n\U0001f600")]
-    called = [Author("Ann", "Ann \u2028", "#0b6e4f", 1)]
+    called = [Author("Ann", "Ann \u00c9", "#0b6e4f", 1)]
     await store.append([Append("notes", log, authors=called)])
     await store.set_state("chat", "notes", "a\u0000b", b'{"deep":[1,null,"\\u2028"]}')
     data = await exported(store, "notes")
