@@ -21,11 +21,21 @@ DOCUMENT_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 """What an id that comes from outside has to look like, whole."""
 
 
+REQUEST_LENGTH = 12
+"""Characters that the epoch of a document begins with when a request with a key made it: they tell
+what that request had sent."""
+
+
 class Names(NamedTuple):
     """What a document is known by."""
 
     id: str
     epoch: str
+
+    def made_by_same_request(self, epoch: str) -> bool:
+        """Whether the document of this id, which has another ``epoch`` now, was made by a request
+        that had sent the same."""
+        return epoch[:REQUEST_LENGTH] == self.epoch[:REQUEST_LENGTH]
 
 
 def new_names(id: str | None = None) -> Names:

@@ -55,7 +55,7 @@ async def restore(
         tables = [one for one in backup.belongings.tables if one.plugin not in without]
         while True:
             there = await store.document(record.id)
-            if there is not None and there.epoch == names.epoch:
+            if there is not None and names.made_by_same_request(there.epoch):
                 return Restored(there, found.id)
             if there is not None:
                 record = replace(record, id=names.id if record.id == found.id else new_id())

@@ -1,8 +1,8 @@
 """`Idempotency-Key`: a request that makes a document, sent again, makes it once.
 
 The key decides the id of the document that is made, by the server's secret, and with what is
-sent it decides the epoch. So nothing is kept beside the document, what was made before a crash is
-found again after it, and a key never expires.
+sent it decides how the epoch begins. So nothing is kept beside the document, what was made before
+a crash is found again after it, and a key never expires.
 The header is that of the IETF draft "The Idempotency-Key HTTP Header Field".
 """
 
@@ -18,7 +18,7 @@ from aiohttp import web
 from collab.protocol import errors
 from collab.protocol.contents import LARGE
 from collab.protocol.errors import CollabError
-from collab.rooms.new import Names
+from collab.rooms.new import REQUEST_LENGTH, Names, new_epoch
 from collab.storage.port import Conflict, DocumentRecord
 from collab.web.access import require
 from collab.web.identity import identify, is_new
@@ -42,8 +42,8 @@ class Idempotency:
     async def names(self, request: web.Request, sent: Callable[[], bytes]) -> Names | None:
         """What the document that a request makes is to be known by; None when it has no key.
 
-        ``sent`` gives what the document is made of. It is in the epoch: so a key that comes again
-        with something else is told apart from a request that comes again.
+        ``sent`` gives what the document is made of. The epoch begins with it: so a key that
+        comes again with something else is told apart from a request that comes again.
 
         Keys of different people and of different routes have nothing to do with each other.
         Raises `CollabError` BAD_REQUEST for what is no key.
@@ -67,9 +67,10 @@ class Idempotency:
             await asyncio.to_thread(digest.update, body)
         else:
             digest.update(body)
-        epoch = sign(self._secret, b"idempotency epoch", digest.digest() + scope)
-        # An id does not begin with a hyphen, which a command takes for an option.
-        return Names("k" + id[:21], epoch[:12])
+        sent_before = sign(self._secret, b"idempotency epoch", digest.digest() + scope)
+        # An id does not begin with a hyphen, which a command takes for an option. The epoch is a
+        # new one each time: a document that was deleted and is made again is not the same.
+        return Names("k" + id[:21], sent_before[:REQUEST_LENGTH] + new_epoch())
 
 
 IDEMPOTENCY = web.AppKey("idempotency", Idempotency)
@@ -102,6 +103,6 @@ async def _made_before(request: web.Request, names: Names) -> DocumentRecord | N
     record = await request.app[STORE].document(names.id)
     if record is not None:
         await require(request, "read", record)
-        if record.epoch != names.epoch:
+        if not names.made_by_same_request(record.epoch):
             raise CollabError(errors.KEY_REUSED)
     return record

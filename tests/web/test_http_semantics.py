@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from collab.protocol.settings import Settings
 from collab.storage.port import Conflict
 from collab.testing.faults import Fault
 from collab.testing.server import Server, serve
-from collab.web.keys import PLUGINS
+from collab.web.keys import PLUGINS, STORE
 from tests.web.conftest import Client, make
 from tests.web.test_trouble import faulty, shaky
 
@@ -184,6 +185,43 @@ async def test_a_key_belongs_to_who_sends_it(tmp_path: Path) -> None:
                 assert response.status == 201
                 ids.add((await response.json())["id"])
     assert len(ids) == 2
+
+
+async def test_what_was_deleted_and_is_made_again_is_another_document(tmp_path: Path) -> None:
+    """With the epoch that it had, a tab that knew the first one would write into the second, and
+    what plugins remember of the first one would hold for the second."""
+    settings = Settings(data_dir=tmp_path, plugins={"members": {"operators": ["ada"]}})
+    async with serve(settings) as server:
+        async def ask(method: str, path: str, **sent: Any) -> Any:
+            headers = {**server.operator, **sent.pop("headers", {})}
+            async with server.http.request(
+                method, server.url + path, headers=headers, **sent
+            ) as response:
+                assert response.status < 400, await response.text()
+                return await response.read()
+
+        async def guests() -> int:
+            async with server.http.get(f"{server.url}/api/documents/{id}") as response:
+                return response.status
+
+        epochs = set()
+        key = {"Idempotency-Key": "key"}
+        closed = await server.create_document("Closed")
+        await ask("PUT", f"/plugins/members/api/documents/{closed}", json={"guests": "nothing"})
+        backup = await ask("GET", f"/api/documents/{closed}/export/backup")
+        for _ in range(2):
+            restored = json.loads(await ask("POST", "/api/import/backup", data=backup, headers=key))
+            again = json.loads(await ask("POST", "/api/import/backup", data=backup, headers=key))
+            id = restored["id"]
+            assert again["id"] == id != closed
+            record = await server.app[STORE].document(id)
+            assert record is not None
+            epochs.add(record.epoch)
+            assert await guests() == 403
+            await ask("PUT", f"/plugins/members/api/documents/{id}", json={"guests": "write"})
+            assert await guests() == 200
+            await ask("DELETE", f"/api/documents/{id}")
+        assert len(epochs) == 2
 
 
 async def test_a_key_is_known_after_a_restart_and_a_lost_answer(tmp_path: Path) -> None:
