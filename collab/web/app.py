@@ -41,6 +41,7 @@ from collab.web.access import admit, may, operator_only, recognize
 from collab.web.admission import ADMISSION, Admission
 from collab.web.bodies import json_response, read_json
 from collab.web.clients import CLIENTS, Clients
+from collab.web.ended import Ended
 from collab.web.failures import tell_failures
 from collab.web.folders import template_folders
 from collab.web.guard import GUARD, Guard
@@ -96,7 +97,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     app[IDEMPOTENCY] = Idempotency(secret)
     app[ADMISSION] = Admission(settings.limits)
     app[TURNS] = Turns()
-    app[OPERATOR] = Operator(secret)
+    app[OPERATOR] = Operator(secret, ended=Ended(settings.data_dir))
     identity.setup(app, Identities(secret, settings.tokens))
     plugins = PluginManager(settings)
     app[PLUGINS] = plugins

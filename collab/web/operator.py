@@ -20,6 +20,7 @@ from aiohttp import web
 
 from collab.protocol.messages import User
 from collab.web.cookies import PREFIX, cookies
+from collab.web.ended import Ended
 from collab.web.names import color_of
 from collab.web.proxies import base_path, peer
 from collab.web.secret import sign
@@ -64,13 +65,20 @@ def operator_link(address: str, secret: bytes) -> str:
 class Operator:
     """Recognizes the operator of a running server by what its ``secret`` has signed."""
 
-    def __init__(self, secret: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        secret: bytes,
+        clock: Callable[[], float] = time.time,
+        ended: Ended | None = None,
+    ) -> None:
+        """``ended`` are the sessions that were ended before; by default none."""
         self._secret = secret
+        self._ended = Ended() if ended is None else ended
         self._clock = clock
         self._started = _milliseconds(clock())
         self._used: dict[str, float] = {}
-        """Keys that were used and sessions that were ended, and when (seconds since 1970) they
-        expire anyway. Only keys that we have signed get in here."""
+        """Keys that were used, and when (seconds since 1970) they expire anyway. Only keys that we
+        have signed get in here."""
         self._cookie = f"{PREFIX}operator_{sign(secret, b'operator cookie', b'')[:8]}"
         # Cookies don't tell ports apart: a name of its own keeps two servers of one host, such as
         # localhost:8080 and localhost:8081, from overwriting each other's.
@@ -95,10 +103,13 @@ class Operator:
         self._set_cookie(request, response, self.session(), SESSION_LIFETIME)
 
     def sign_out(self, request: web.Request, response: web.StreamResponse) -> None:
-        """End the browser's session, here too: a copy of its cookie is worth nothing."""
+        """End the browser's session, here too: a copy of its cookie is worth nothing.
+
+        Raises OSError when that can't be kept for after a restart.
+        """
         for value in cookies(request, self._cookie):
             if self._session(value):
-                self._remember(value, SESSION_LIFETIME)
+                self._ended.add(value, _expiry(value, SESSION_LIFETIME), self._clock())
         self._set_cookie(request, response, "", 0)
 
     def session(self) -> str:
@@ -125,7 +136,9 @@ class Operator:
 
     def _session(self, value: str) -> bool:
         age = self._age(_SESSION, value)
-        return age is not None and age < SESSION_LIFETIME and value not in self._used
+        if age is None or age >= SESSION_LIFETIME or value in self._ended:
+            return False
+        return self._ended.readable or _stamp(value) >= self._started
 
     def _use(self, purpose: bytes, key: str, lifetime: int) -> Used:
         age = self._age(purpose, key)
@@ -142,7 +155,7 @@ class Operator:
     def _remember(self, key: str, lifetime: int) -> None:
         now = self._clock()
         self._used = {one: until for one, until in self._used.items() if until > now}
-        self._used[key] = _stamp(key) / 1000 + lifetime + _CLOCK_SKEW
+        self._used[key] = _expiry(key, lifetime)
 
     def _age(self, purpose: bytes, key: str) -> float | None:
         """Seconds since we have signed ``key`` for this purpose; None for anything else."""
@@ -163,6 +176,11 @@ def _key(secret: bytes, purpose: bytes) -> str:
 def _stamp(key: str) -> int:
     """When a key that we have signed was made, in milliseconds since 1970."""
     return int(key.partition(".")[0])
+
+
+def _expiry(key: str, lifetime: int) -> float:
+    """When (seconds since 1970) a key that we have signed is worth nothing any more."""
+    return _stamp(key) / 1000 + lifetime + _CLOCK_SKEW
 
 
 def _milliseconds(seconds: float) -> int:

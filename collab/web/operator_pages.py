@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from aiohttp import web
 
 from collab.protocol import errors
@@ -14,6 +16,8 @@ from collab.web.operator import LINK_LIFETIME, OPERATOR
 from collab.web.pages import render
 from collab.web.proxies import base_path
 from collab.web.security_log import Event
+
+log = logging.getLogger(__name__)
 
 _REFUSED = (
     "This link does not sign anybody in any more: each works once, and for"
@@ -48,7 +52,15 @@ async def sign_out(request: web.Request) -> web.Response:
     operator = request.app[OPERATOR]
     if operator.is_signed_in(request):
         security_log.write(request, Event.SIGNED_OUT, user=await _visitor(request), operator=True)
-    operator.sign_out(request, response)
+    try:
+        operator.sign_out(request, response)
+    except OSError as error:
+        log.error("signing out can't be kept: %s", error)
+        raise CollabError(
+            errors.STORAGE_FAILED,
+            "You are signed out until the server is started again: that could not be saved. The"
+            " server's log says why.",
+        ) from None
     return response
 
 

@@ -242,6 +242,41 @@ async def test_who_signs_out_is_signed_out_with_every_copy_of_the_cookie(
     assert await is_operator(server, other)
 
 
+async def test_who_has_signed_out_is_signed_out_after_a_restart_too(settings: Settings) -> None:
+    async with serve(settings) as server:
+        operator = server.app[OPERATOR]
+        one, other = (f"{operator.cookie}={operator.session()}" for _ in range(2))
+        headers = {"Cookie": one, "Origin": server.url}
+        status, _, _ = await ask(
+            server.http, "POST", f"{server.url}/operator/sign-out", headers=headers
+        )
+        assert status == 303
+    kept = settings.data_dir / "signed-out"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert one.partition("=")[2] not in kept.read_text()
+    async with serve(settings) as server:
+        assert not await is_operator(server, one)
+        assert await is_operator(server, other)
+    # When it can't be read, nobody is believed to be signed in still.
+    kept.write_bytes(b"{")
+    async with serve(settings) as server:
+        assert not await is_operator(server, one)
+        assert not await is_operator(server, other)
+        assert (await sign_in(server, link_key(secret(server, settings))))[0] == 303
+        assert await is_operator(server, f"{operator.cookie}={server.app[OPERATOR].session()}")
+        # What can't be kept is said, and holds until the server ends.
+        kept.unlink()
+        kept.mkdir()
+        third = f"{operator.cookie}={server.app[OPERATOR].session()}"
+        headers = {"Cookie": third, "Origin": server.url}
+        status, said, _ = await ask(
+            server.http, "POST", f"{server.url}/operator/sign-out", headers=headers
+        )
+        assert status == 503 and "until the server is started again" in said
+        assert not await is_operator(server, third)
+        assert [one.name for one in settings.data_dir.glob("signed-out*")] == ["signed-out"]
+
+
 async def test_servers_that_share_a_host_keep_their_operators_apart(tmp_path: Path) -> None:
     one = Settings(data_dir=tmp_path / "one", plugins_on=())
     other = Settings(data_dir=tmp_path / "other", plugins_on=(), base_path="/team")
