@@ -12,9 +12,9 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from types import CodeType, CoroutineType, FrameType
+from typing import Any, TypeVar
 
 from collab.cli.failure import Exit
 
@@ -27,6 +27,14 @@ committed, snapshots, requests, edits of plugins, their snapshots)."""
 GRACE = 2.0
 """Seconds that what is still running has to end, once everything is saved and the database is
 closed."""
+
+TELLING = 5.0
+"""Seconds to say who held it up: nobody may read the log, or its lock be held for ever."""
+
+DEPTH = 100
+"""Coroutines that await each other that are looked at."""
+
+T = TypeVar("T")
 
 Owner = Callable[[str], str | None]
 """Which plugin a file of code belongs to."""
@@ -64,6 +72,14 @@ class Ending(threading.Thread):
         in_time = self._closed.wait(self._stop_within)
         # Nothing sets this: the process has ended by then, or it is held up.
         threading.Event().wait(GRACE if in_time else 0)
+        try:
+            telling = threading.Thread(target=self._tell, args=(in_time,), daemon=True)
+            telling.start()
+            telling.join(TELLING)
+        finally:
+            os._exit(Exit.FAILED)
+
+    def _tell(self, in_time: bool) -> None:
         held = "; ".join(self._holders()) or "something that can't be seen"
         if in_time:
             log.error("everything is saved, but the server can't end: it is held by %s", held)
@@ -71,23 +87,36 @@ class Ending(threading.Thread):
             log.error("the server did not stop in %g s: it is held by %s", self._stop_within, held)
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(Exit.FAILED)
 
     def _holders(self) -> Iterator[str]:
         """What is still running, in words."""
-        frames = sys._current_frames()
-        for thread in threading.enumerate():
-            if thread is threading.main_thread() or not thread.daemon:
-                stack = _stack(frames.get(thread.ident or 0))
-                owner = self._owner_of([code for code, _ in stack])
-                if owner is not None or thread is not threading.main_thread():
-                    yield self._named(f"the thread {thread.name!r}", owner, stack)
-        for task in asyncio.all_tasks(self._loop) if self._loop is not None else ():
-            stack = _suspended(task.get_coro())
-            named = task.get_name().split()
-            owner = named[1] if named[0] == "plugin" and len(named) > 1 else None
-            owner = owner or self._owner_of([code for code, _ in stack])
-            yield self._named(f"the task {task.get_name()!r}", owner, stack)
+        yield from _each(self._thread, self._threads())
+        yield from _each(self._task, self._tasks())
+
+    def _threads(self) -> list[threading.Thread]:
+        return [
+            one for one in threading.enumerate()
+            if one is threading.main_thread() or not one.daemon
+        ]
+
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        return list(asyncio.all_tasks(self._loop)) if self._loop is not None else []
+
+    def _thread(self, thread: threading.Thread) -> str | None:
+        stack = _stack(sys._current_frames().get(thread.ident or 0))
+        owner = self._owner_of([code for code, _ in stack])
+        # The main thread mostly waits for what is told of besides. Before the server has started
+        # there is nothing else: it imports plugins.
+        if thread is threading.main_thread() and owner is None and self._loop is not None:
+            return None
+        return self._named(f"the thread {thread.name!r}", owner, stack)
+
+    def _task(self, task: asyncio.Task[Any]) -> str:
+        stack = _suspended(task.get_coro())
+        named = task.get_name().split()
+        owner = named[1] if named[:1] == ["plugin"] and len(named) > 1 else None
+        owner = owner or self._owner_of([code for code, _ in stack])
+        return self._named(f"the task {task.get_name()!r}", owner, stack)
 
     def _owner_of(self, codes: list[CodeType]) -> str | None:
         owners = (self._owner(code.co_filename) for code in codes)
@@ -109,8 +138,23 @@ def _stack(frame: FrameType | None) -> list[tuple[CodeType, int]]:
 
 def _suspended(awaited: Any) -> list[tuple[CodeType, int]]:
     """Where a task is: its coroutine, and what that awaits, outermost first."""
-    stack = []
-    while (frame := getattr(awaited, "cr_frame", None)) is not None:
+    stack: list[tuple[CodeType, int]] = []
+    # Not by the form: an awaitable of a plugin's own may have any attribute, without end.
+    while isinstance(awaited, CoroutineType) and len(stack) < DEPTH:
+        frame = awaited.cr_frame
+        if frame is None:
+            break
         stack.append((frame.f_code, frame.f_lineno))
         awaited = awaited.cr_await
     return stack
+
+
+def _each(told: Callable[[T], str | None], them: Iterable[T]) -> Iterator[str]:
+    """What is ``told`` of each of them; one of whom nothing can be told hides no other."""
+    for one in them:
+        try:
+            text = told(one)
+        except BaseException as error:
+            text = f"{type(one).__name__}, of which nothing can be told ({type(error).__name__})"
+        if text is not None:
+            yield text

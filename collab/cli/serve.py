@@ -42,6 +42,9 @@ WARNING = (
 
 log = logging.getLogger(__name__)
 
+Stop = Callable[[int, FrameType | None], None]
+"""What answers a signal."""
+
 
 def serve(settings: ServerSettings) -> int:
     """Run the server until SIGTERM or SIGINT; a second one ends it without waiting.
@@ -69,12 +72,14 @@ async def _serve(settings: ServerSettings, lock: Lock, out: TextIO, ending: Endi
     loop = asyncio.get_running_loop()
     # Not by the loop: a plugin may keep that from ever going on.
     stop = _stopper(loop, stopping, ending)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    _answer_signals(stop)
     try:
         app = create_app(settings)
         ending.watch(loop, app[PLUGINS].owner_of)
         async with listen(app, settings) as address:
+            # What a plugin has loaded or begun may have its own idea of them.
+            if _answer_signals(stop):
+                log.warning("a plugin answered SIGTERM or SIGINT instead of the server: no more")
             lock.tell(f"a Collab server at {address}")
             # What is there now stays: the garbage collector need not walk over it again and again.
             gc.collect()
@@ -101,9 +106,15 @@ def _administration(settings: ServerSettings, address: str) -> str:
     return f"To administer it, open {link}\n{link_explained()}"
 
 
+def _answer_signals(stop: Stop) -> bool:
+    """Let ``stop`` answer SIGTERM and SIGINT; whether something else did for one of them."""
+    before = [signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)]
+    return any(one is not stop for one in before)
+
+
 def _stopper(
     loop: asyncio.AbstractEventLoop, stopping: asyncio.Event, ending: Ending
-) -> Callable[[int, FrameType | None], None]:
+) -> Stop:
     asked = False
 
     def stop(number: int, frame: FrameType | None) -> None:

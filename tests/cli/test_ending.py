@@ -66,6 +66,36 @@ HOLDS = {
 """,
         "the task 'mine' of the plugin clinging in work (",
     ),
+    "a task without a name, that awaits something odd": (
+        """
+        self.task = asyncio.get_running_loop().create_task(self.work(), name="")
+
+    async def work(self):
+        while True:
+            try:
+                await Endless()
+            except asyncio.CancelledError:
+                pass
+
+class Endless:
+    "Waits for ever, and has any attribute."
+    cr_frame = cr_await = f_code = property(lambda self: self)
+    f_lineno = 1
+    co_filename = co_name = "?"
+
+    def __await__(self):
+        return self
+
+    def __next__(self):
+        future = asyncio.get_running_loop().create_future()
+        future._asyncio_future_blocking = True
+        return future
+
+    def throw(self, *error):
+        raise asyncio.CancelledError
+""",
+        "the task '' of the plugin clinging in work (",
+    ),
     "a thread of the pool": (
         """
         self.spawn(asyncio.to_thread(self.work))
@@ -148,3 +178,31 @@ async def test_a_loop_that_is_blocked_can_be_asked_to_stop(tmp_path: Path) -> No
         assert "of the plugin clinging in document_created (" in "\n".join(server.log)
         creating.cancel()
         await asyncio.gather(creating, return_exceptions=True)
+
+
+async def test_it_ends_when_nobody_reads_its_log(tmp_path: Path) -> None:
+    """The lock of the log is held for ever, by whoever writes to a pipe that is full."""
+    source = """
+        threading.Thread(target=self.work, name="worker").start()
+
+    def work(self):
+        logging.getLogger().handlers[0].acquire()
+        threading.Event().wait()
+"""
+    write_plugin(tmp_path / "plugins", "clinging", "import logging\n" + HEAD + source)
+    arguments = ("--plugins-dir", str(tmp_path / "plugins"), "--shutdown-timeout", "0.5")
+    server = ServerProcess(tmp_path / "data", *arguments)
+    async with server:
+        assert await server.stop(timeout=60) == Exit.FAILED
+
+
+async def test_a_plugin_that_answers_the_signals_does_not_keep_it_running(tmp_path: Path) -> None:
+    source = HEAD + """
+        import signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+"""
+    write_plugin(tmp_path / "plugins", "clinging", source)
+    arguments = ("--plugins-dir", str(tmp_path / "plugins"), "--shutdown-timeout", "0.5")
+    async with ServerProcess(tmp_path / "data", *arguments) as server:
+        assert await server.stop(timeout=60) == Exit.DONE
+        assert "a plugin answered SIGTERM or SIGINT instead of the server" in "\n".join(server.log)
