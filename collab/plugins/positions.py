@@ -25,6 +25,13 @@ class OutOfReach(LookupError):
         )
 
 
+def check_whole(*indices: int) -> None:
+    """Raises TypeError when one of them is no whole number, as half of a length may be."""
+    for index in indices:
+        if type(index) is not int:
+            raise TypeError(f"A position is a whole number, an int, not {type(index).__name__}.")
+
+
 class Track:
     """What was committed lately in one document, for whoever follows positions in it."""
 
@@ -120,9 +127,11 @@ class Positions:
         """Hold positions of ``revision`` (default: the last committed); returns them as of now.
 
         ``owner`` is the id of a client whose own inserts at a position move it along.
-        Raises ValueError for a position outside of the document, and `OutOfReach` for a
-        revision that can't be followed; what ``key`` held before then stays.
+        Raises TypeError for what is no whole number, ValueError for a position outside of the
+        document, and `OutOfReach` for a revision that can't be followed; what ``key`` held before
+        then stays.
         """
+        check_whole(*indices)
         self._catch_up()
         if min(indices, default=0) < 0:
             raise ValueError(f"There is no position {min(indices)}.")

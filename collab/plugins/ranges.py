@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from collab.ot import Delta
 from collab.plugins.archive import Archive
 from collab.plugins.document import Document
-from collab.plugins.positions import Track
-from collab.plugins.state import State
+from collab.plugins.positions import Track, check_whole
+from collab.plugins.state import State, encoded
 from collab.rooms.ordering import Ordering
 from collab.storage.port import Conflict
 
@@ -104,9 +104,13 @@ class Ranges:
         """Hold the units from ``start`` up to ``end``, in the place of what ``key`` held before.
 
         The positions are those of ``revision`` (default: the newest), up to some 500 back.
-        On disk when it returns. Raises ValueError for positions outside of the document, and
-        `OutOfReach` for a revision that can't be followed any more.
+        On disk when it returns. Raises ValueError for positions outside of the document,
+        `OutOfReach` for a revision that can't be followed any more, and what `State.set` raises
+        for a key or ``data``; what ``key`` held before then stays. TypeError: a position is no
+        whole number.
         """
+        check_whole(start, end)
+        encoded(key, data)
         held = await self._loaded()
         if not 0 <= start <= end:
             raise ValueError(f"A range can't go from {start} to {end}.")
@@ -127,7 +131,11 @@ class Ranges:
         return Range(fresh.start, fresh.end, data)
 
     async def update(self, key: str, data: Any) -> bool:
-        """Keep something else with a range, which stays where it is; False when there is none."""
+        """Keep something else with a range, which stays where it is; False when there is none.
+
+        Raises what `State.set` raises for ``data``; what was kept then stays.
+        """
+        encoded(key, data)
         held = (await self._loaded()).get(key)
         if held is None:
             return False

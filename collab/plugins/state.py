@@ -45,7 +45,7 @@ class State:
         self, key: str, value: Any, *, document: Document | str | None = None
     ) -> None:
         """Keep a JSON value; it is on disk when this returns. Raises ValueError, TypeError."""
-        await self._opened().set_state(self._plugin, _id(document), key, _encoded(key, value))
+        await self._opened().set_state(self._plugin, _id(document), key, encoded(key, value))
 
     async def transaction(
         self,
@@ -84,12 +84,13 @@ class State:
 def kept(plugin: str, values: Mapping[str, Any]) -> list[Kept]:
     """Values as the store takes them; one of None removes its key. Raises ValueError, TypeError."""
     return [
-        Kept(plugin, key, None if value is None else _encoded(key, value))
+        Kept(plugin, key, None if value is None else encoded(key, value))
         for key, value in values.items()
     ]
 
 
-def _encoded(key: str, value: Any) -> bytes:
+def encoded(key: str, value: Any) -> bytes:
+    """A value as JSON. Raises ValueError, TypeError: it, or its key, can't be kept."""
     # What the database can't take is refused here: with an edit, it would take the room along.
     if not isinstance(key, str):
         raise TypeError(f"A key is a str, not {type(key).__name__}.")

@@ -171,6 +171,36 @@ async def test_positions_of_an_earlier_revision_are_moved_and_wrong_ones_refused
             assert list(await ranges.all()) == ["fox"] and ranges.revision == 1
 
 
+async def test_what_can_not_be_kept_leaves_all_that_is_held_as_it_is(settings: Settings) -> None:
+    """Half of a length was stored, and no range of the document could be read ever again."""
+    async with serve(settings) as server:
+        id = await server.create_document("Notes", TEXT)
+        async with it(server).server.document(id) as document:
+            ranges: Ranges = it(server).ranges(document)
+            await ranges.add("a", 0, 3, "kept")
+            odd_ones: list[tuple[Any, Any, Any, type[Exception]]] = [
+                ("a", len(TEXT) / 2, None, TypeError),
+                ("a", True, None, TypeError),
+                ("a", 3, object(), TypeError),
+                ("a", 3, "x" * 2**20, ValueError),
+                ("a\0", 3, None, ValueError),
+                (5, 3, None, TypeError),
+            ]
+            for key, end, data, raised in odd_ones:
+                with pytest.raises(raised):
+                    await ranges.add(key, 0, end, data)
+            with pytest.raises(TypeError):
+                await ranges.update("a", object())
+            assert await ranges.all() == {"a": Range(0, 3, "kept")}
+            positions = it(server).positions(document)
+            for odd in (1.5, float("nan"), True, "1"):
+                with pytest.raises(TypeError, match="a whole number"):
+                    positions.set("p", odd)
+            assert len(positions) == 0
+    async with serve(settings) as server, it(server).server.document(id) as document:
+        assert await it(server).ranges(document).all() == {"a": Range(0, 3, "kept")}
+
+
 async def test_of_a_frozen_document_they_are_as_they_were(settings: Settings) -> None:
     async with serve(settings) as server:
         id = await server.create_document("Notes", TEXT)
