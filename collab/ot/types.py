@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from collab.ot.richtext import RichContent
 from collab.ot.text import TextContent
 from collab.ot.units import refuse_nul
 from collab.ot.validation import refuse_inherited_names
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,20 @@ class DocumentType:
         return replace(self, name=name, title=title, extension=extension)
 
     def validate(self, delta: Delta) -> None:
-        """Raise InvalidOperation when this type does not admit what a delta inserts or changes."""
-        self.admit(delta)
+        """Raise InvalidOperation when this type does not admit what a delta inserts or changes.
+
+        One that fails at that (a plugin's may raise anything) does not admit it.
+        """
+        try:
+            self.admit(delta)
+        except (InvalidOperation, MemoryError):
+            raise
+        except BaseException as error:
+            # Nothing is awaited here: SystemExit is no end of the server's, whoever raises it.
+            log.exception("the document type %s failed to check an edit", self.name)
+            raise InvalidOperation(
+                f"The document type {self.name} can't tell whether it admits that; it was logged."
+            ) from error
 
     def content(self, delta: Delta | None = None) -> Content:
         """Return the content that `delta`, inserts only, describes; an empty one without it."""
