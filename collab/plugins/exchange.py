@@ -50,10 +50,7 @@ class Exchange:
         """A document in a format. Raises `CollabError`: there is no such, or it can't be done."""
         offer = _find(self.exporters, name, "exported as")
         answer = await _convert("export", offer, (document,), (str, bytes))
-        if isinstance(answer, bytes):
-            return offer.format, answer
-        encode = partial(encoded_text, answer)
-        return offer.format, await aside(encode) if is_large(answer) else encode()
+        return offer.format, answer
 
     async def read(self, name: str, data: bytes, filename: str) -> tuple[str, Imported, str]:
         """What a file holds: the plugin that read it, what it made of it, and a title.
@@ -115,6 +112,10 @@ async def _convert(
         answer = await guard.within(where, BUDGET, call)
         if not isinstance(answer, expected):
             raise TypeError(f"{where} returned {type(answer).__name__}")
+        if isinstance(answer, str):
+            # Half a character is no text: another answer of the plugin's that can't be used.
+            encode = partial(encoded_text, answer)
+            answer = await aside(encode) if is_large(answer) else encode()
     except (CollabError, ValueError) as error:
         # An answer: this file, or this document, can't be converted.
         guard.finished(where, guard.clock() - began)

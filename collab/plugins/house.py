@@ -14,6 +14,7 @@ from collab.plugins.frozen import FrozenRoom
 from collab.plugins.gate import Gate
 from collab.plugins.ordered import OrderedRoom
 from collab.plugins.positions import Track
+from collab.plugins.raised import text_of
 from collab.plugins.state import kept
 from collab.plugins.wiring import Wiring
 from collab.protocol import errors
@@ -115,10 +116,11 @@ class House:
         plugin, imported, own = await self._exchange.read(format, data, filename)
         try:
             state = kept(plugin, imported.state)
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # also what is nested too deep
             raise CollabError(
                 errors.INTERNAL,
-                f"The plugin {plugin} can't keep what it has read beside the text: {error}",
+                f"The plugin {plugin} can't keep what it has read beside the text:"
+                f" {text_of(error)}",
             ) from error
         return await self.make_document(
             title or own, imported.type, imported.delta, names=names, state=state

@@ -28,6 +28,14 @@ class Imported:
     state: Mapping[str, Any] = field(default_factory=dict)
     """JSON values by key that the importing plugin keeps for the new document."""
 
+    def __post_init__(self) -> None:
+        # Here, where it is the plugin's failure: where the document is made it is the server's.
+        if self.title is not None:
+            check_text(self.title, "a document's title")
+        check_text(self.type, "a document's type")
+        if not isinstance(self.state, Mapping):
+            raise TypeError(f"what is kept is a mapping, not {type(self.state).__name__}")
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -65,6 +73,10 @@ class NewDocument:
     type: str = "text"
     content: Delta | str = ""
     """Text, or a delta of inserts."""
+
+    def __post_init__(self) -> None:
+        check_text(self.title, "a document's title")
+        check_text(self.type, "a document's type")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ import os
 TEXT_LENGTH = 500
 """Characters of what is told of a failure."""
 
+LOOKED_AT = 4
+"""Times as many are looked at, for lines are joined: what an error says may quote a whole file."""
+
 
 def harmless(where: str, error: BaseException) -> Exception:
     """What was raised in ``where``, as an Exception: what is none (a cancellation of its own,
@@ -47,7 +50,7 @@ def text_of(value: object, length: int = TEXT_LENGTH) -> str:
     Its own ``__str__`` may fail, and what it says may hold half a character.
     """
     try:
-        text = " ".join(str(value).split())[:length]
+        text = " ".join(str(value)[: LOOKED_AT * length].split())[:length]
     except BaseException:
         return "(its text can't be told)"
     return text.encode(errors="replace").decode()

@@ -20,6 +20,7 @@ import mimetypes
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 from aiohttp import web
 from aiohttp.abc import AbstractMatchInfo
@@ -130,16 +131,33 @@ def check_routes(routes: Iterable[Route]) -> None:
 
 
 def _answering(loaded: Loaded, route: Route) -> Handler:
-    """The route's handler; what is no response is a failure of the plugin's."""
+    """The route's handler; what is no response, or was one before, is a failure of the plugin's."""
+
+    answered: WeakSet[web.StreamResponse] = WeakSet()
+
+    def fresh(response: web.StreamResponse) -> web.StreamResponse:
+        """Raises TypeError when that was an answer before: aiohttp would send nothing."""
+        if response in answered:
+            raise TypeError("a response is for one request; make another one for each")
+        answered.add(response)
+        return response
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        response = await route.handler(request)
-        if isinstance(response, web.StreamResponse):
-            return response
-        loaded.services.guard.failed(
-            f"{route.method} {route.path}",
-            TypeError(f"returned {type(response).__name__}; a handler returns a response"),
-        )
-        raise CollabError(errors.INTERNAL)
+        response: Any
+        try:
+            response = await route.handler(request)
+        except web.HTTPException as raised:
+            response = raised
+        try:
+            # By its type: a `__class__` of the plugin's own has no say.
+            if not issubclass(type(response), web.StreamResponse):
+                raise TypeError(f"returned {type(response).__name__}; a handler returns a response")
+            checked = fresh(response)
+        except TypeError as error:
+            loaded.services.guard.failed(f"{route.method} {route.path}", error)
+            raise CollabError(errors.INTERNAL) from error
+        if isinstance(checked, web.HTTPException):
+            raise checked
+        return checked
 
     return own_tokens(answer) if route.own_tokens else answer

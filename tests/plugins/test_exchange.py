@@ -132,6 +132,50 @@ async def test_a_file_is_imported_with_what_belongs_to_it(settings: Settings) ->
         assert (await send("sing", b"X"))[0] == 404
 
 
+@pytest.mark.parametrize(
+    "made",
+    ["Imported(title=5)", "Imported(type=[])", "Imported(state=None)", "Imported(state=deep())",
+     "Imported(title='half \\ud800')"],
+)
+async def test_what_an_importer_makes_is_checked_where_it_is_the_plugins_failure(
+    tmp_path: Path, made: str
+) -> None:
+    source = f"""
+        from collab import Format, Imported
+
+        def deep():
+            around = {{}}
+            around["self"] = around
+            return around
+
+        class Odd(Plugin):
+            @hookimpl
+            def importers(self):
+                return [Format("odd", "Odd", "txt", "text/plain", self.read)]
+
+            @hookimpl
+            def exporters(self):
+                return [Format("odd", "Odd", "txt", "text/plain", self.write)]
+
+            async def read(self, data, filename):
+                return {made}
+
+            async def write(self, document):
+                return "half \\ud800 of it"
+        """
+    write_plugin(tmp_path / "plugins", "odd", source)
+    settings = Settings(
+        data_dir=tmp_path / "data", plugins_dir=tmp_path / "plugins", plugins_on=("odd",)
+    )
+    async with serve(settings) as server:
+        async with server.http.post(f"{server.url}/api/import/odd", data=b"x") as answer:
+            told = (await answer.json())["error"]["message"]
+            assert answer.status in (422, 500) and "Something went wrong" not in told
+        id = await server.create_document("Notes", "one")
+        status, _, body = await export(server, id, "odd")
+        assert status == 422 and b"Something went wrong" not in body
+
+
 async def test_the_formats_are_listed(settings: Settings) -> None:
     async with (
         serve(settings) as server,

@@ -16,6 +16,7 @@ from collab.ot import Delta
 from collab.plugins.document import Document
 from collab.plugins.loading import Bounds
 from collab.plugins.manager import PluginManager
+from collab.plugins.raised import TEXT_LENGTH, text_of
 from collab.plugins.state import KEY_LENGTH, State
 from collab.plugins.switchboard import Switchboard
 from collab.protocol.errors import CollabError
@@ -304,16 +305,81 @@ async def test_a_background_task_is_a_coroutine(tmp_path: Path) -> None:
         the(make_manager(tmp_path), "bad").spawn(5)
 
 
+def test_an_error_that_quotes_a_whole_file_is_cut_before_it_is_read() -> None:
+    class Counted(str):
+        def split(self, *given: Any) -> list[str]:
+            raise AssertionError("all of it was taken apart")
+
+    class Quoting(ValueError):
+        def __str__(self) -> str:
+            return Counted("a " * 100_000)
+
+    assert text_of(Quoting()) == ("a " * TEXT_LENGTH)[:TEXT_LENGTH]
+
+
+# Types of documents.
+
+
+@pytest.mark.parametrize("raised", ["RuntimeError('no')", "SystemExit", "KeyboardInterrupt"])
+async def test_a_type_that_fails_to_check_an_edit_refuses_it(tmp_path: Path, raised: str) -> None:
+    """What somebody writes would else end the server, or come again and again."""
+    source = f"""
+        from dataclasses import replace
+        from collab.ot import document_type
+
+        def admit(delta):
+            if "boom" in str(delta.ops):
+                raise {raised}
+
+        class Odd(Plugin):
+            @hookimpl
+            def document_types(self):
+                return [replace(document_type("text").variant("odd"), admit=admit)]
+        """
+    write_plugin(tmp_path / "plugins", "odd", source)
+    settings = Settings(
+        data_dir=tmp_path / "data", plugins_dir=tmp_path / "plugins", plugins_on=("odd",)
+    )
+    async with serve(settings) as server:
+        documents = f"{server.url}/api/documents"
+        new = {"title": "Notes", "type": "odd", "content": "fine"}
+        async with server.http.post(documents, json=new) as made:
+            assert made.status == 201
+            id = (await made.json())["id"]
+        async with server.http.post(documents, json=new | {"content": "boom"}) as refused:
+            assert refused.status == 422
+            assert "odd can't tell" in (await refused.json())["error"]["message"]
+        async with server.http.put(f"{documents}/{id}/content", data="boom") as refused:
+            assert refused.status == 422
+        async with server.http.put(f"{documents}/{id}/content", data="better") as taken:
+            assert taken.status == 200
+
+
 # Routes, on a running server.
 
 ROUTES = """
 import asyncio
+from aiohttp import web
 
 class Bad(Plugin):
     @hookimpl
     def routes(self):
         return [("GET", f"/{name}", getattr(self, name)) for name in
-                ("nothing", "upstream", "cancels", "waits")]
+                ("nothing", "upstream", "cancels", "waits", "shared", "elsewhere", "odd")]
+
+    response = web.Response(text="for all")
+    redirect = web.HTTPSeeOther("/")
+
+    async def shared(self, request):
+        return self.response
+
+    async def elsewhere(self, request):
+        raise self.redirect
+
+    async def odd(self, request):
+        class Odd:
+            __class__ = property(lambda self: exit())
+        return Odd()
 
     async def nothing(self, request):
         pass
@@ -341,7 +407,7 @@ async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         yield running
 
 
-@pytest.mark.parametrize("route", ["nothing", "upstream", "cancels"])
+@pytest.mark.parametrize("route", ["nothing", "upstream", "cancels", "odd"])
 async def test_a_route_without_an_answer_is_a_failure_of_the_plugin(
     server: Server, route: str
 ) -> None:
@@ -350,6 +416,19 @@ async def test_a_route_without_an_answer_is_a_failure_of_the_plugin(
         assert (await response.json())["error"]["code"] == "internal"
     health = server.app[PLUGINS].health()["bad"]
     assert health.failures == 1 and route in str(health.last_error)
+
+
+@pytest.mark.parametrize(("route", "status"), [("shared", 200), ("elsewhere", 303)])
+async def test_a_response_that_was_an_answer_before_is_a_failure_and_keeps_nobody_waiting(
+    server: Server, route: str, status: int
+) -> None:
+    for wanted in (status, 500, 500):
+        address = f"{server.url}/plugins/bad/api/{route}"
+        async with (
+            asyncio.timeout(20), server.http.get(address, allow_redirects=False) as response,
+        ):
+            assert response.status == wanted
+    assert "make another one for each" in str(server.app[PLUGINS].health()["bad"].last_error)
 
 
 async def test_a_route_that_takes_hours_is_not_the_only_one_who_may_close_the_breaker(
