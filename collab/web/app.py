@@ -38,7 +38,6 @@ from collab.web import (
     socket,
 )
 from collab.web.access import admit, may, operator_only, recognize
-from collab.web.admission import ADMISSION, Admission
 from collab.web.bodies import json_response, read_json
 from collab.web.clients import CLIENTS, Clients
 from collab.web.ended import Ended
@@ -95,7 +94,7 @@ def create_app(settings: Settings, store: Store | None = None) -> web.Applicatio
     app[CLIENTS] = Clients(secret)
     app[SOURCES] = Sources()
     app[IDEMPOTENCY] = Idempotency(secret)
-    app[ADMISSION] = Admission(settings.limits)
+    socket.setup(app, settings.limits)
     app[TURNS] = Turns()
     app[OPERATOR] = Operator(secret, ended=Ended(settings.data_dir))
     identity.setup(app, Identities(secret, settings.tokens))

@@ -9,7 +9,6 @@ whoever sends it next to nothing.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
@@ -23,18 +22,15 @@ from collab.protocol.bodies import check_type, parse_json
 from collab.protocol.errors import CollabError
 from collab.protocol.settings import Limits
 from collab.rooms.turns import charged
+from collab.web.budget import ByteBudget
 from collab.web.keys import SETTINGS
 from collab.web.proxies import peer
-from collab.web.sources import network_of
 
 BODY_TIMEOUT: Final = 60.0
 """Seconds a client may take to send a request's body."""
 
 SMALL_BODY: Final = 64 * 1024
 """Bytes of a body where a route does not say that it takes more."""
-
-COME_BACK: Final = 5.0
-"""Seconds after which somebody is asked to come back when the budget is used up."""
 
 QUOTED: Final = 40
 """Characters of what somebody sent that an error's sentence repeats."""
@@ -45,45 +41,7 @@ NOBODY: Final = "nobody"
 T = TypeVar("T")
 
 
-class BodyBudget:
-    """How many bytes of bodies are in memory, in total and from each address."""
-
-    def __init__(self, total: int, share: int) -> None:
-        """``total`` bytes for everybody, of which one address may use ``share``."""
-        self._total = total
-        self._share = share
-        self._used: Counter[str] = Counter()
-
-    @property
-    def used(self) -> int:
-        """Bytes that are held now."""
-        return self._used.total()
-
-    def take(self, address: str, count: int) -> None:
-        """Count bytes that ``address`` has sent; of IPv6, all addresses in its /64 are one.
-
-        Raises `CollabError`: SLOW_DOWN past its share, BUSY when the budget is used up.
-        """
-        address = network_of(address)
-        if self._used[address] + count > self._share:
-            raise CollabError(
-                errors.SLOW_DOWN,
-                "Too much is being sent from your address at once: wait for an answer first.",
-                retry_after=COME_BACK,
-            )
-        if self.used + count > self._total:
-            raise CollabError(errors.BUSY, retry_after=COME_BACK)
-        self._used[address] += count
-
-    def give_back(self, address: str, count: int) -> None:
-        """Those bytes are not needed any more."""
-        address = network_of(address)
-        self._used[address] -= count
-        if self._used[address] <= 0:
-            del self._used[address]
-
-
-BODIES = web.AppKey("bodies", BodyBudget)
+BODIES = web.AppKey("bodies", ByteBudget)
 
 _TAKEN = web.RequestKey("body_taken", int)
 """Bytes that a request has taken from the budget."""
@@ -103,7 +61,11 @@ def ask_again(request: web.Request, check: Callable[[], Awaitable[object]]) -> N
 def setup(app: web.Application, limits: Limits) -> None:
     """Give ``app`` its budget."""
     total = max(limits.bodies_size, limits.body_size)
-    app[BODIES] = BodyBudget(total, max(total // 4, limits.body_size))
+    app[BODIES] = ByteBudget(
+        total,
+        max(total // 4, limits.body_size),
+        "Too much is being sent from your address at once: wait for an answer first.",
+    )
 
 
 @web.middleware

@@ -19,13 +19,15 @@ from collab.protocol.bodies import problem
 from collab.protocol.errors import CollabError
 from collab.protocol.frames import Frame
 from collab.protocol.messages import User
+from collab.protocol.settings import Limits
 from collab.protocol.token_bucket import TokenBucket
 from collab.rooms import Room
 from collab.rooms.telling import COME_BACK, committed_message, operations_frame, refuse
 from collab.storage.port import StorageError, StoredOperation
 from collab.web.access import permissions
 from collab.web.administration import browser_halves
-from collab.web.admission import ADMISSION, RETRY_AFTER
+from collab.web.admission import ADMISSION, RETRY_AFTER, Admission
+from collab.web.budget import ByteBudget
 from collab.web.clients import CLIENTS
 from collab.web.connection import Connection
 from collab.web.documents import find, named
@@ -47,8 +49,32 @@ SLICE = 0.005
 CLOSED_AFTER = 0.5
 """Seconds after which it is noticed at the latest that a client left while it was not read."""
 
+LARGE_WELCOME = 256 * 1024
+"""Bytes of content above which a client is sent it as it reads, and they are counted meanwhile:
+what nobody reads stays in memory, for each connection."""
+
+WELCOMES_SIZE = 256 * 1024 * 1024
+"""Bytes of large contents that may be on their way at once; a quarter of it to one address."""
+
+WELCOME_TIMEOUT = 300.0
+"""Seconds that a client may take to read such a content."""
+
+WELCOMES = web.AppKey("welcomes", ByteBudget)
+
 SLOW_DOWN_EVERY = 1.0
 """Seconds between two times that a client which sends too fast is told so."""
+
+
+def setup(app: web.Application, limits: Limits) -> None:
+    """Give ``app`` what its connections share."""
+    app[ADMISSION] = Admission(limits)
+    # A unit has four bytes at most, in JSON six.
+    total = max(WELCOMES_SIZE, 4 * 6 * limits.document_size)
+    app[WELCOMES] = ByteBudget(
+        total,
+        total // 4,
+        "Large documents are being opened from your address: this one opens when they are.",
+    )
 
 
 async def open_socket(request: web.Request) -> web.WebSocketResponse:
@@ -133,9 +159,8 @@ class _Conversation:
                 await self._listen()
         except CollabError as error:
             # An error outside of any message: the connection is over, whatever the error.
-            self._connection.end(
-                error.code, error.sentence, COME_BACK if error.code.retry else None
-            )
+            wait = error.details.get("retry_after", COME_BACK) if error.code.retry else None
+            self._connection.end(error.code, error.sentence, wait)
         except StorageError as error:
             log.error("document %s: %s", self._room.id, error)
             self._connection.end(errors.STORAGE_FAILED, retry_after=1.0)
@@ -192,8 +217,10 @@ class _Conversation:
         connection.greet(client)
         content: Raw | UnsetType = UNSET
         operations: list[messages.Committed] | UnsetType = UNSET
+        size, told = 0, room.document.title
         if since is None:
             now = await room.encoded()
+            size = len(now.content)
             since, hash, content = now.revision, now.hash, Raw(now.content)
         else:
             missed = await self._missed(since)
@@ -222,7 +249,7 @@ class _Conversation:
             operations=operations,
             hash=hash.hex(),
         )
-        connection.send(Frame(messages.encode(welcome)))
+        await self._send_welcome(welcome, size)
         plugins = self._request.app[PLUGINS]
         # Whoever comes and goes in a loop waits for the plugins that are told of it.
         while (room_left := plugins.observer.room_for(connection)) is not None:
@@ -238,13 +265,30 @@ class _Conversation:
                 continue
             missed = await self._missed(since)
             if not missed:
+                room.check_alive()  # It may be that the document was deleted.
                 raise CollabError(errors.STORAGE_FAILED)
             await connection.deliver(operations_frame(missed))
             since += len(missed)
         room.join(connection)
+        if room.document.title != told:
+            connection.send(Frame(messages.encode(messages.Document(room.document.title))))
         if hello.client is not None:
             # Plugins may have been switched while it was away.
             connection.send(browser_halves(self._request.app, connection.base_path))
+
+    async def _send_welcome(self, welcome: messages.Welcome, size: int) -> None:
+        """``size``: bytes of its content. Raises `CollabError` when too many large ones are on
+        their way, ConnectionError when the client is gone."""
+        connection = self._connection
+        if size <= LARGE_WELCOME:
+            connection.send(Frame(messages.encode(welcome)))
+            return
+        with self._request.app[WELCOMES].held(peer(self._request).address, size):
+            try:
+                async with asyncio.timeout(WELCOME_TIMEOUT):
+                    await connection.deliver(Frame(messages.encode(welcome)))
+            except TimeoutError:
+                raise CollabError(errors.TOO_SLOW) from None
 
     async def _check_history(self, revision: int, hash: str | None) -> None:
         """Whether the client's last ``revision`` is one of ours; its ``hash`` says of which history

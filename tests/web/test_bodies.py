@@ -22,7 +22,8 @@ from collab.protocol.settings import Limits, Settings
 from collab.testing import serve
 from collab.web import administration, create_app, documents
 from collab.web.app import Me
-from collab.web.bodies import BODIES, SMALL_BODY, BodyBudget
+from collab.web.bodies import BODIES, SMALL_BODY
+from collab.web.budget import ByteBudget
 from collab.web.guard import GUARD, Guard
 from collab.web.listening import listen
 from tests.patience import patient
@@ -173,7 +174,7 @@ async def test_what_a_handler_reads_is_what_was_on_the_wire(settings: Settings) 
 
 
 def test_a_budget_has_room_again_when_it_is_given_back() -> None:
-    budget = BodyBudget(total=100, share=60)
+    budget = ByteBudget(total=100, share=60, sentence="Too much is being sent.")
     budget.take("a", 60)
     with pytest.raises(CollabError) as refused:
         budget.take("a", 1)
@@ -188,7 +189,7 @@ def test_a_budget_has_room_again_when_it_is_given_back() -> None:
 
 
 def test_of_one_ipv6_network_all_share() -> None:
-    budget = BodyBudget(total=200, share=60)
+    budget = ByteBudget(total=200, share=60, sentence="Too much is being sent.")
     budget.take("2001:db8:0:1::1", 60)
     for same in ("2001:db8:0:1::2", "2001:db8:0:1:ffff:ffff:ffff:ffff"):
         with pytest.raises(CollabError) as refused:
