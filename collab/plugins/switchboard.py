@@ -98,6 +98,10 @@ class Switchboard:
                 await self._exchange(before, bring_back)
             except Unusable as error:
                 bring_back()
+                if name not in self._manager.loaded:
+                    self._give_up(before, error)
+                    log.error("plugin %s does not run any more: %s", name, error)
+                    raise
                 self._manager.loader.refused[name] = str(error)
                 self._changed()
                 log.error(
@@ -128,7 +132,13 @@ class Switchboard:
             fresh.offered.withdraw()
             manager.loader.registry.unregister(name)
             bring_back()
-            await self._take_in(manager.loader.make_again(before), "started again")
+            try:
+                await self._take_in(manager.loader.make_again(before), "started again")
+            except HARMLESS as error:
+                raise Unusable(
+                    f"server_started of the new version failed: {failure}; and the previous one"
+                    f" can't be made again: {placed(error, before.place)}"
+                ) from error
         raise Unusable(f"server_started failed: {failure}")
 
     def _tried(self, fresh: Loaded, before: Loaded) -> Offered:

@@ -502,6 +502,40 @@ async def test_the_old_one_stays_until_the_new_one_works(
         await reader.socket.close()
 
 
+async def test_one_that_can_not_be_made_again_is_a_problem_that_the_operator_sees(
+    tmp_path: Path,
+) -> None:
+    """It was nowhere in the list, and reloading it was an error of the server's."""
+    source = """
+        MADE = 0
+
+        class Once(Plugin):
+            def __init__(self):
+                global MADE
+                MADE += 1
+                if MADE > 1: raise OSError("its port is taken")
+
+            @hookimpl
+            def server_started(self): pass
+        """
+    write_plugin(tmp_path / "plugins", "once", source)
+    file = tmp_path / "plugins" / "once" / "__init__.py"
+    settings = Settings(
+        data_dir=tmp_path / "data", plugins_dir=tmp_path / "plugins", plugins_on=("once",)
+    )
+    async with serve(settings) as server:
+        before = file.read_text()
+        file.write_text(before.replace("(self): pass", "(self): 1 / 0"))
+        status, answer = await post(server, "once", "reload")
+        assert (status, answer["error"]["code"]) == (422, "plugin_unusable")
+        shown = await as_listed(server, "once")
+        assert shown["state"] == "problem"
+        assert "its port is taken" in shown["description"]
+        file.write_text(before)
+        assert (await post(server, "once", "reload"))[0] == 200
+        assert (await as_listed(server, "once"))["state"] == "on"
+
+
 async def test_the_files_of_the_version_before_stay_for_pages_that_can_t_load_the_new_ones(
     settings: Settings, tmp_path: Path
 ) -> None:
