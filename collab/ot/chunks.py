@@ -253,7 +253,7 @@ class Chunked(Content, Generic[C]):
         self._settle()
         first, at = self._block, self._at
         left = self._part(self._chunks[at], 0, offset)
-        before = self._chunks[:at]
+        before, sizes_before = self._chunks[:at], self._sizes[:at]
         # Find the chunk in which the deletion ends.
         last, end, rest = first, at, offset + deleted
         while rest > self._sizes_of[last][end]:
@@ -262,30 +262,38 @@ class Chunked(Content, Generic[C]):
             if end == len(self._sizes_of[last]):
                 last, end = last + 1, 0
         right = self._part(self._blocks[last][end], rest, self._sizes_of[last][end])
-        after = self._blocks[last][end + 1 :]
+        after, sizes_after = self._blocks[last][end + 1 :], self._sizes_of[last][end + 1 :]
         middle = self._join([left, fresh, right])
         grown = self._size(fresh) - deleted
         if self._small(middle):
             if before:
                 middle = self._join([before.pop(), middle])
+                del sizes_before[-1]
             elif after:
                 middle = self._join([middle, after.pop(0)])
-        chunks = [*before, *self._divide(middle), *after]
+                del sizes_after[0]
+        divided = self._divide(middle)
+        chunks = [*before, *divided, *after]
+        sizes = [*sizes_before, *map(self._size, divided), *sizes_after]
         if len(chunks) < BLOCK_FILL // 4:
             if last + 1 < len(self._blocks):
                 last += 1
                 chunks = chunks + self._blocks[last]
+                sizes = sizes + self._sizes_of[last]
             elif first:
                 first -= 1
                 chunks = self._blocks[first] + chunks
+                sizes = self._sizes_of[first] + sizes
         # An empty chunk is no more than the whole of an empty document.
-        chunks = [chunk for chunk in chunks if self._size(chunk)]
+        if 0 in sizes:
+            chunks = [chunk for chunk, size in zip(chunks, sizes, strict=True) if size]
+            sizes = [size for size in sizes if size]
         if not chunks and last - first + 1 == len(self._blocks):
-            chunks = [self._join([])]
+            chunks, sizes = [self._join([])], [0]
         self._length += grown
         if first == last and 0 < len(chunks) <= BLOCK_LARGE:
             self._blocks[first] = self._chunks = chunks
-            self._sizes_of[first] = self._sizes = list(map(self._size, chunks))
+            self._sizes_of[first] = self._sizes = sizes
             self._block, self._drift = first, grown
             self._settle()
             self._home()
@@ -294,7 +302,9 @@ class Chunked(Content, Generic[C]):
         each = -(-len(chunks) // count) if count else 1
         blocks = [chunks[i : i + each] for i in range(0, len(chunks), each)]
         self._blocks[first : last + 1] = blocks
-        self._sizes_of[first : last + 1] = [list(map(self._size, block)) for block in blocks]
+        self._sizes_of[first : last + 1] = [
+            sizes[i : i + each] for i in range(0, len(sizes), each)
+        ]
         self._rebuild()
 
     def _home(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 from collab.ot.delta import Delta
@@ -46,8 +46,11 @@ class Content(ABC):
         """
         return iter(self.delta().parts)
 
-    def part_count(self) -> int:
-        """Return how many `parts` there are."""
+    def part_count(self, ranges: Sequence[tuple[int, int]] | None = None) -> int:
+        """Return how many `parts` there are, or not many more.
+
+        With `ranges`, which are in order and do not overlap: in the chunks that these are in.
+        """
         return sum(1 for _ in self.parts())
 
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 from collab.ot import attributes as formats
@@ -152,9 +152,21 @@ class RichContent(Chunked[Runs]):
         for runs in self._walk():
             yield from runs
 
-    def part_count(self) -> int:
-        """Return how many `parts` there are, without looking at each."""
-        return sum(map(len, self._walk()))
+    def part_count(self, ranges: Sequence[tuple[int, int]] | None = None) -> int:
+        """Return how many runs there are, without looking at each; see `Content.part_count`."""
+        if ranges is None:
+            return sum(map(len, self._walk()))
+        count = offset = 0
+        waiting = iter(ranges)
+        start, end = next(waiting, (self._length, self._length))
+        for block, sizes in zip(self._blocks, self._sizes_of, strict=True):
+            for chunk, length in zip(block, sizes, strict=True):
+                while end <= offset and end < self._length:
+                    start, end = next(waiting, (self._length, self._length))
+                offset += length
+                if start < offset and end > offset - length:
+                    count += len(chunk)
+        return count
 
     def pieces(self) -> Iterator[str]:
         """Yield the plain text in pieces that never cut a character. Embeds are left out."""

@@ -27,7 +27,7 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     operation_parts: Annotated[
         Positive,
         Meta(description="Inserts, retains and deletes that one edit may be made of."),
-    ] = 2000
+    ] = 1000
     document_size: Annotated[
         Positive, Meta(description="Longest document, in UTF-16 code units.")
     ] = 16 * 1024 * 1024

@@ -18,6 +18,7 @@ from collab.ot import (
     InvalidOperation,
     UnknownRevision,
 )
+from collab.ot.parts import is_insert, size
 from collab.ot.text import TextContent
 from collab.protocol import errors
 from collab.protocol.errors import CollabError
@@ -38,6 +39,9 @@ TRANSACTION = 1024 * 1024
 """Bytes of one edit's deltas that are saved in one transaction. A longer transaction would keep
 other documents' edits waiting, so that of a larger edit a part is saved if the disk fails, or the
 process is killed, at that very moment."""
+
+FORMATTED = 4
+"""How many times the parts that an edit may have it may give attributes to."""
 
 _encode = msgspec.json.encode
 
@@ -300,15 +304,36 @@ class Ordering:
 
         They are counted when there may be too many: an edit adds its own, and parts two runs.
         """
-        if type(self._authority.content) is TextContent:
+        content = self._authority.content
+        if type(content) is TextContent:
             return
+        self._check_formatted(delta)
         self._parts += len(delta.parts) + 2
         limit = self._limits.document_parts
         if self._parts <= limit:
             return
-        self._parts = self._authority.content.part_count() + len(delta.parts) + 2
+        self._parts = content.part_count() + len(delta.parts) + 2
         if self._parts > limit and delta.insert_length():
             raise _too_many_parts(limit)
+
+    def _check_formatted(self, delta: Delta) -> None:
+        """Raise `CollabError` when an edit gives attributes to too many parts at once."""
+        ranges: list[tuple[int, int]] = []
+        position = units = 0
+        for part in delta.parts:
+            if is_insert(part):
+                continue
+            end = position + size(part)
+            if type(part) is tuple:
+                ranges.append((position, end))
+                units += end - position
+            position = end
+        most = FORMATTED * self._limits.operation_parts
+        if units > most and self._authority.content.part_count(ranges) > most:
+            raise CollabError(
+                errors.OPERATION_TOO_LARGE,
+                f"An edit may format {most} stretches of text at once: format less of it.",
+            )
 
 
 def _too_long(limit: int) -> CollabError:

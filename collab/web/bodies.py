@@ -112,11 +112,13 @@ async def read_body(request: web.Request, limit: int | None = None) -> bytes:
                 pieces.append(piece)
     except TimeoutError:
         raise CollabError(errors.BAD_REQUEST, "The request's body did not come in time.") from None
-    if waits:
+    # In a thread, joining many bytes does not keep the interpreter's lock.
+    large = size > SMALL_BODY
+    body = await asyncio.to_thread(b"".join, pieces) if large else b"".join(pieces)
+    if waits or large:
         for check in request.get(_ALLOWED, ()):
             await check()
-    # In a thread, joining many bytes does not keep the interpreter's lock.
-    return await asyncio.to_thread(b"".join, pieces) if size > SMALL_BODY else b"".join(pieces)
+    return body
 
 
 def _too_large(limit: int) -> CollabError:

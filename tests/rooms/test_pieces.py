@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import reduce
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -118,4 +119,29 @@ async def test_a_rich_document_has_so_many_parts(store: MemoryStore) -> None:
         # Removing is always taken, and makes room.
         await room.edit(Delta().delete(4), author=AUTHOR)
         await room.edit(Delta().insert("y", {"size": 30}), author=AUTHOR)
+    await rooms.stop(1.0)
+
+
+async def test_an_edit_formats_so_many_stretches(store: MemoryStore) -> None:
+    """Selecting all and making it bold took as long as the document has stretches."""
+    record = DocumentRecord("rich", "A title", "richtext", "epoch", 0, 1.0, 1.0)
+    ops: list[Any] = [
+        {"insert": "ab", "attributes": {"size": number % 7}} for number in range(300)
+    ]
+    await store.create(record, msgspec.json.encode([*ops, {"insert": "plain" * 1000}]))
+    rooms = Rooms(store, Settings(limits=Limits(operation_parts=25)))
+    async with rooms.use("rich") as room:
+        for change in (
+            Delta().retain(600, {"bold": True}),
+            Delta().retain(200, {"bold": True}).retain(100).retain(300, {"bold": True}),
+        ):
+            with pytest.raises(CollabError) as refused:
+                await room.edit(change, author=AUTHOR)
+            assert refused.value.code.code == "operation_too_large"
+        # What is long and has few parts is no matter, nor is a part of it.
+        await room.edit(Delta().retain(700).retain(4000, {"bold": True}), author=AUTHOR)
+        await room.edit(
+            Delta().retain(2, {"bold": True}).retain(698).retain(4000, {"a": 1}), author=AUTHOR
+        )
+        await room.edit(Delta().retain(90, {"bold": True}), author=AUTHOR)
     await rooms.stop(1.0)
