@@ -63,6 +63,7 @@ class Limits(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         Meta(
             description="Connections open at once from one address (of IPv6, from one /64), as"
             " trusted proxies tell it; on one document at most four fifths of its connections."
+            " With requests, 256 more may be open from an address that is no trusted proxy."
         ),
     ] = 1000
     sessions_per_person: Annotated[

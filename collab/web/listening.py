@@ -15,7 +15,9 @@ from pathlib import Path
 from aiohttp import web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
 
+from collab.protocol.networks import Networks
 from collab.protocol.settings import Settings
+from collab.web.callers import SPARE, Callers
 from collab.web.guard import GUARD
 from collab.web.headers import SERVER
 from collab.web.proxies import clean_prefix
@@ -80,6 +82,8 @@ async def listen(app: web.Application, settings: Settings) -> AsyncIterator[str]
     try:
         await runner.setup()
         assert runner.server is not None
+        most = settings.limits.sessions_per_address + SPARE
+        Callers(most, Networks(settings.trusted_proxies)).watch(runner.server)
         if path is None:
             address = await _listen_tcp(runner, settings)
         else:
