@@ -96,7 +96,7 @@ class Loaded:
 
     def subfolder(self, name: str) -> Path | None:
         """``static``, ``templates`` or ``migrations`` (the steps that make its own tables); None
-        when it has none.
+        when it has none. Raises OSError when it can't be told.
         """
         folder = None if self.folder is None else self.folder / name
         return folder if folder is not None and folder.is_dir() else None
@@ -241,11 +241,14 @@ class Loader:
 
     async def migrate(self, loaded: Loaded) -> Sequence[str]:
         """Bring a plugin's own tables to its version; the steps taken. Raises `Unusable`."""
-        folder, store = loaded.subfolder("migrations"), self._archive.store
-        if folder is None or store is None:
+        store = self._archive.store
+        if store is None:
             return []
         name = loaded.found.name
         try:
+            folder = loaded.subfolder("migrations")
+            if folder is None:
+                return []
             taken = await store.tables.migrate(name, folder)
         except StorageError as error:
             raise Unusable(str(error)) from error

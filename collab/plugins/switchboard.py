@@ -118,7 +118,10 @@ class Switchboard:
         manager, name = self._manager, before.found.name
         fresh = self._make(before.found)
         fresh.generation = before.generation + 1
-        fresh.copy_static()
+        try:
+            fresh.copy_static()
+        except OSError as error:
+            raise Unusable(f"its static files can't be read: {placed(error, '')}") from error
         fresh.previous = previous_copy(before, fresh.copy)
         offered = self._tried(fresh, before)
         await manager.loader.migrate(fresh)

@@ -12,11 +12,13 @@ import collab
 from collab.ot import Delta
 from collab.plugins import ranges
 from collab.plugins.contained import for_all, for_each
+from collab.plugins.discovery import Unusable
 from collab.plugins.tasks import LIMIT, PLANNED, Tasks
 from collab.protocol.settings import Settings
 from collab.storage.memory import MemoryStore
 from collab.testing.process import ServerProcess
 from collab.testing.server import serve
+from collab.web.administration import SWITCHBOARD
 from collab.web.keys import PLUGINS
 from tests.plugins.fake import FakeRoom, make_manager, the, until, write_plugin
 
@@ -197,6 +199,34 @@ async def test_walks_go_on_after_a_failure_and_say_whose_it_was(
     assert "plugin greedy failed in a walk: SystemExit: no" in caplog.text
     assert "plugin greedy failed in another walk: SystemExit: no" in caplog.text
     assert manager.health()["greedy"].state == "closed"
+
+
+@pytest.mark.parametrize("name", ["migrations", "static", "templates"])
+async def test_a_folder_of_a_plugin_s_that_can_not_be_read_is_its_own_affair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A server did not start for it, and a reload was an error of the server's."""
+    write_plugin(tmp_path / "plugins", "bad", "class Bad(Plugin): pass\n")
+    really = Path.is_dir
+
+    def is_dir(self: Path) -> bool:
+        if (self.parent.name, self.name) == ("bad", name):
+            raise PermissionError(13, "Permission denied", str(self))
+        return really(self)
+
+    settings = Settings(
+        data_dir=tmp_path / "data", plugins_dir=tmp_path / "plugins", plugins_on=("bad",)
+    )
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    async with serve(settings) as server:
+        (shown,) = [one for one in server.app[PLUGINS].listing() if one.name == "bad"]
+        assert shown.state == ("problem" if name == "migrations" else "on")
+        try:
+            await server.app[SWITCHBOARD].reload("bad")
+        except Unusable as refused:
+            assert "Permission denied" in str(refused)
+        else:
+            assert name == "templates"
 
 
 def test_nobody_walks_over_the_plugins_by_hand() -> None:
