@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { blockAt, LINK, lineAt, replaceBlocks, startOfLine } from "../../plugins/markdown/static/tree.js";
+import { blockAt, blocks, LARGEST, LINK, lineAt, replaceBlocks, startOfLine } from "../../plugins/markdown/static/tree.js";
 
 test("lines and positions", () => {
   const text = "one\n\ntwo\n";
@@ -58,4 +58,29 @@ test("the block of a line is the last that begins before it", () => {
   const place = new Place();
   replaceBlocks(place, [block("a", 0), block("b", 3), block("html", null), block("c", 7)]);
   assert.deepEqual([0, 2, 3, 6, 7, 99].map((line) => blockAt(place, line).text), ["a", "a", "b", "b", "c", "c"]);
+});
+
+/** As much of a page as `blocks` needs: rows of so many cells. */
+function page(cells) {
+  const node = (localName, childNodes = []) => ({
+    nodeType: 1, localName, childNodes, className: "",
+    hasAttribute: () => false, getAttribute: () => null, querySelector: () => null,
+  });
+  const row = () => node("tr", Array.from({ length: 10 }, () => node("td")));
+  const table = node("table", Array.from({ length: cells / 10 }, row));
+  const created = [];
+  const document = {
+    createElement(name) {
+      created.push(name);
+      return { append() {}, setAttribute() {}, hasAttribute: () => false };
+    },
+  };
+  return { created, made: blocks("", { document, parse: () => ({ childNodes: [table] }) }) };
+}
+
+test("a block has so many elements at most", () => {
+  const small = page(100);
+  assert.deepEqual([small.created.length, small.made[0].size, small.made[0].cut], [111, 111, false]);
+  const large = page(50_000);
+  assert.deepEqual([large.created.length, large.made[0].size, large.made[0].cut], [LARGEST, LARGEST, true]);
 });

@@ -89,6 +89,10 @@ test("characters that are not seen or turn the text around are shown, and gone",
   assert.deepEqual(found("plain\n\ttext"), [{ text: "plain\n\ttext" }]);
   assert.deepEqual(found("a\u202eb"), [{ text: "a" }, { marks: "•", title: "right-to-left override" }, { text: "b" }]);
   assert.deepEqual(found("\u200b".repeat(4000)), [{ marks: "•••", title: "zero width space" }]);
+  const many = found(`Z${"\u0301".repeat(4000)}`);
+  assert.ok(many.every(({ text }) => text === undefined || text.length < 12), "marks on one letter are cut");
+  assert.ok(found("a\u202e".repeat(2000)).length < 250, "so many marks have a name");
+  assert.ok(!found("a\u202e".repeat(2000)).some(({ text }) => text?.includes("\u202e")), "none of the others works");
   for (const code of [0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069, 0x200f, 0x61c]) {
     assert.ok(!found(`a${String.fromCodePoint(code)}b`).some(({ text }) => text?.includes(String.fromCodePoint(code))));
   }

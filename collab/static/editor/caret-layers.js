@@ -19,6 +19,10 @@ const ROOM = 22;
 /** Names one above the other at most: with more, the text could not be read. */
 const STACK = 3;
 
+/** Carets, and rectangles of selections, that are drawn at most: others' pages must not suffer from a crowd. */
+const MOST_CARETS = 150;
+const MOST_RECTANGLES = 300;
+
 class CaretMarker {
   constructor(place, caret, moved, flag) {
     Object.assign(this, { place, caret, moved, flag });
@@ -121,6 +125,7 @@ const caretLayer = layer({
     for (const { caret, moved } of view.state.field(carets).values()) {
       const { from, to } = view.viewport;
       if (!waving || caret.head < from || caret.head > to) continue;
+      if (markers.length === MOST_CARETS) break;
       const at = view.coordsAtPos(caret.head, caret.head > caret.anchor ? -1 : 1);
       if (!at) continue;
       const place = {
@@ -147,6 +152,7 @@ const selectionLayer = layer({
     const markers = [];
     for (const { caret } of view.state.field(carets).values()) {
       if (caret.anchor === caret.head) continue;
+      if (markers.length >= MOST_RECTANGLES) break;
       const range = EditorSelection.range(caret.anchor, caret.head);
       for (const rectangle of RectangleMarker.forRange(view, "cm-remoteSelection", range)) {
         markers.push(new SelectionMarker(rectangle, caret.color));

@@ -28,16 +28,28 @@ export const NAMES = new Map([
   [0xfffc, "object replacement"],
 ]);
 
+/** A row of combining marks on one character: more of them take a browser long to draw. */
+const MARKS = /(\p{M}{8})\p{M}+/gu;
+
 /** Dots that stand for a row of such characters at most. */
 const DOTS = 3;
 
+/** Rows of such characters in one text that have a mark with a name; others are only dots. */
+const MOST = 100;
+
 /**
  * A text in parts: `{text}` as it is, and `{marks, title}` for characters that are not seen.
- * @param {string} text
+ * @param {string} written
  */
-export function* parts(text) {
+export function* parts(written) {
+  const text = written.replace(MARKS, "$1•");
   let at = 0;
+  let count = 0;
   for (const { 0: row, index } of text.matchAll(SPECIAL)) {
+    if (count++ === MOST) {
+      yield { text: text.slice(at).replace(SPECIAL, "•") };
+      return;
+    }
     if (index > at) yield { text: text.slice(at, index) };
     yield { marks: "•".repeat(Math.min(row.length, DOTS)), title: described(row) };
     at = index + row.length;

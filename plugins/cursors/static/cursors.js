@@ -6,6 +6,9 @@ import { People } from "./people.js";
 /** Milliseconds between two messages about one's own caret. */
 const PAUSE = 80;
 
+/** People for whom there are commands at most. */
+const MOST_OFFERED = 50;
+
 const same = (a, b) => a.revision === b?.revision && a.anchor === b.anchor && a.head === b.head;
 
 export default function activate(collab, { setTimeout, clearTimeout } = globalThis) {
@@ -69,7 +72,7 @@ export default function activate(collab, { setTimeout, clearTimeout } = globalTh
   let commands = [];
   let offered = "";
   function offerCommands() {
-    const users = people.users.filter(({ id }) => id !== collab.user?.id);
+    const users = people.users.filter(({ id }) => id !== collab.user?.id).slice(0, MOST_OFFERED);
     const now = JSON.stringify(users.map(({ id, name }) => [id, name]));
     if (now === offered) return;
     offered = now;

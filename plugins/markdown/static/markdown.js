@@ -1,6 +1,6 @@
 /** The text as rendered Markdown, in a panel beside it. */
 
-import { blockAt, blocks, lineAt, replaceBlocks, startOfLine } from "./tree.js";
+import { blockAt, eachBlock, lineAt, replaceBlocks, startOfLine } from "./tree.js";
 
 /** Milliseconds after an edit until the preview follows. */
 const SOON = 350;
@@ -10,6 +10,25 @@ const FOLLOW = 120;
 
 /** Milliseconds until a failed request is tried again. */
 const AGAIN = 3000;
+
+/** Elements that are made, or put into the page, in one task. */
+const AT_ONCE = 1000;
+
+/** Elements of the preview at most: what comes after is left out. */
+const MOST = 20_000;
+
+const ONLY_A_PART = "Only a part is shown: the text is too long or too intricate for the whole of it.";
+
+/** Tells when a task has done enough: then it returns a promise to wait for, so that others get their turn. */
+function paced() {
+  let done = 0;
+  return (size) => {
+    done += size;
+    if (done < AT_ONCE) return null;
+    done = 0;
+    return new Promise((resume) => globalThis.setTimeout(resume));
+  };
+}
 
 export default function activate(collab, { setTimeout, clearTimeout, matchMedia } = globalThis) {
   if (collab.document.like !== "text") return;
@@ -45,7 +64,7 @@ export default function activate(collab, { setTimeout, clearTimeout, matchMedia 
     try {
       const answer = await collab.fetch(`api/documents/${collab.document.id}/preview`);
       const { problem } = answer;
-      show(answer);
+      await show(answer);
       const here = editor.toServer(0);
       // What is still on its way to the server is not in the preview yet.
       if (!problem && (here === null || here.revision > revision)) next = SOON;
@@ -58,11 +77,25 @@ export default function activate(collab, { setTimeout, clearTimeout, matchMedia 
     if (next !== null) soon(next);
   }
 
-  function show(answer) {
+  async function show(answer) {
     if (answer.revision < revision) return;
     revision = answer.revision;
-    say(answer.problem ?? (answer.html.trim() ? "" : "Nothing to show yet."));
-    replaceBlocks(view, blocks(answer.html, { link: ui.showDestination }));
+    const next = [];
+    let size = 0;
+    let whole = true;
+    const pause = paced();
+    for (const block of eachBlock(answer.html, { link: ui.showDestination })) {
+      size += block.size;
+      whole &&= !block.cut;
+      if (size > MOST) {
+        whole = false;
+        break;
+      }
+      next.push(block);
+      await pause(block.size);
+    }
+    say(answer.problem ?? (whole ? (next.length ? "" : "Nothing to show yet.") : ONLY_A_PART));
+    await replaceBlocks(view, next, (block) => pause(block.size));
   }
 
   function say(text) {

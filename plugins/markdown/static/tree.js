@@ -14,6 +14,9 @@ const DROPPED = new Set("script style template iframe object embed svg math nosc
 
 const DEPTH = 100;
 
+/** Elements of one block at most, such as cells of a table: what comes after is left out. */
+export const LARGEST = 3000;
+
 /** Where a link may lead. */
 export const LINK = /^(?:https?|mailto):[^\u0000-\u0020]*$/i;
 
@@ -24,18 +27,27 @@ export const LINK = /^(?:https?|mailto):[^\u0000-\u0020]*$/i;
  *   `link` is handed each link that was made, with what is in it
  * @returns {HTMLElement[]}
  */
-export function blocks(html, { document = globalThis.document, parse = parsed, link = () => {} } = {}) {
-  const made = [];
+export function blocks(html, page = {}) {
+  return [...eachBlock(html, page)];
+}
+
+/**
+ * The same, each made when it is asked for; `size` of one is how many elements it has, `cut`
+ * whether some were left out.
+ */
+export function* eachBlock(html, { document = globalThis.document, parse = parsed, link = () => {} } = {}) {
   for (const node of parse(html).childNodes) {
     if (node.nodeType !== 1) continue;
-    const [block] = copy(node, { document, link }, 0);
+    const page = { document, link, left: LARGEST, cut: false };
+    const [block] = copy(node, page, 0);
     if (!block) continue;
     block.line = lineOf(node);
+    block.size = LARGEST - page.left;
+    block.cut = page.cut;
     // Each runs the way that it is written; code runs from left to right.
     if (node.localName !== "pre") block.setAttribute("dir", "auto");
-    made.push(block);
+    yield block;
   }
-  return made;
 }
 
 const parsed = (html) => new DOMParser().parseFromString(html, "text/html").body;
@@ -49,11 +61,17 @@ function lineOf(node) {
 /** A node made anew: itself, or what is inside of it. */
 function copy(node, page, depth) {
   const { document } = page;
-  if (node.nodeType === 3) return [document.createTextNode(node.data)];
+  if (node.nodeType === 3) return page.left > 0 ? [document.createTextNode(node.data)] : [];
   if (node.nodeType !== 1) return [];
   const name = node.localName;
   if (DROPPED.has(name) || depth > DEPTH) return [];
-  const inside = [...node.childNodes].flatMap((child) => copy(child, page, depth + 1));
+  if (page.left <= 0) {
+    page.cut = true;
+    return [];
+  }
+  page.left--;
+  const inside = [];
+  for (const child of node.childNodes) inside.push(...copy(child, page, depth + 1));
   if (!ELEMENTS.has(name)) return inside;
   const made = document.createElement(name);
   if (name === "a") {
@@ -75,8 +93,11 @@ function copy(node, page, depth) {
   return [made];
 }
 
-/** Puts blocks into a place where others are: equal ones at both ends stay, with what is selected in them. */
-export function replaceBlocks(place, next) {
+/**
+ * Puts blocks into a place where others are: equal ones at both ends stay, with what is selected in
+ * them. Calls `inserted(block)` after each that is put in, and waits for what it returns.
+ */
+export async function replaceBlocks(place, next, inserted = null) {
   const old = [...place.children];
   let head = 0;
   while (head < old.length && head < next.length && old[head].isEqualNode(next[head])) head++;
@@ -86,7 +107,11 @@ export function replaceBlocks(place, next) {
   for (let i = 1; i <= tail; i++) old[old.length - i].line = next[next.length - i].line;
   for (const block of old.slice(head, old.length - tail)) block.remove();
   const before = tail ? old[old.length - tail] : null;
-  for (const block of next.slice(head, next.length - tail)) place.insertBefore(block, before);
+  for (const block of next.slice(head, next.length - tail)) {
+    place.insertBefore(block, before);
+    const waiting = inserted?.(block);
+    if (waiting) await waiting;
+  }
 }
 
 /** The last block that begins at or before a line. */
