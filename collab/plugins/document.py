@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import get_ident
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -132,6 +132,11 @@ class Document:
     def text(self) -> str:
         """The plain text. Costs the size of the document. Raises `NotOpen`."""
         return self._opened().content.text()
+
+    def pieces(self) -> Iterator[str]:
+        """The plain text in pieces that never cut a character: for a long document. Raises
+        `NotOpen`."""
+        return self._opened().content.pieces()
 
     @property
     def delta(self) -> Delta:

@@ -48,14 +48,14 @@ class Formats(Plugin):
             for kind in (KINDS if self.pandoc is not None else ())
         ]
 
-    async def to_text(self, document: Document) -> str:
+    async def to_text(self, document: Document) -> bytes:
         """The text as it is; of rich text, its text."""
-        return await _text_of(document)
+        return await _encoded(document)
 
-    async def to_markdown(self, document: Document) -> str:
+    async def to_markdown(self, document: Document) -> str | bytes:
         """A text as it is: it may be Markdown already; rich text written as Markdown."""
         if document.like == "text":
-            return await _text_of(document)
+            return await _encoded(document)
         answer: str = await self.workshop.do("rich_markdown", await _ops_of(document))
         return answer
 
@@ -171,6 +171,15 @@ async def _text_of(document: Document) -> str:
     if document.length <= LARGE:
         return document.text
     return await aside(lambda: document.text)
+
+
+async def _encoded(document: Document) -> bytes:
+    """A document's plain text in UTF-8."""
+
+    def encode() -> bytes:
+        return b"".join([piece.encode() for piece in document.pieces()])
+
+    return await aside(encode) if document.length > LARGE else encode()
 
 
 async def _ops_of(document: Document) -> msgspec.Raw:
