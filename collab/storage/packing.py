@@ -16,6 +16,10 @@ _WORTH_TRYING = 512
 _TAKES_LONG = 64 * 1024
 """Bytes; above that, (un)packing takes a millisecond and is kept off the event loop."""
 
+_MAY_BE_LARGE = 2 * 1024
+"""Bytes of what is compressed; above that, it may become more than two megabytes (zlib makes up to
+a thousand bytes out of one), and is unpacked off the event loop."""
+
 
 async def pack(document: str, snapshot: Snapshot) -> dict[str, Any]:
     """The row of a document's snapshot."""
@@ -29,7 +33,8 @@ async def unpack(document: str, row: Sequence[Any]) -> Snapshot:
 
     Raises `Damaged` for a row that `pack` didn't make.
     """
-    if isinstance(row[2], bytes) and len(row[2]) > _TAKES_LONG:
+    most = _MAY_BE_LARGE if row[1] == "zlib" else _TAKES_LONG
+    if isinstance(row[2], bytes) and len(row[2]) > most:
         return await asyncio.to_thread(_unpack, document, row)
     return _unpack(document, row)
 

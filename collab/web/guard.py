@@ -1,4 +1,5 @@
-"""Connections that never finish a request's head are cut: aiohttp itself waits for ever."""
+"""Connections that never finish a request's head, or never read an answer, are cut: aiohttp itself
+waits for ever."""
 
 from __future__ import annotations
 
@@ -30,6 +31,7 @@ class Guard:
         self._following = following
         self._since: dict[_Opened, float] = {}
         self._proven: set[object] = set()
+        self._unread: dict[_Opened, tuple[int, float]] = {}
 
     @web.middleware
     async def notice(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -51,6 +53,23 @@ class Guard:
             if now - since >= patience and connection.transport is not None:
                 connection.transport.abort()
 
+    def check_reading(
+        self, connections: Iterable[_Opened], now: float, patience: float
+    ) -> None:
+        """Cut those whose client has read nothing of what waits for it for ``patience`` seconds: an
+        answer of many megabytes would be held as long as they like."""
+        unread = {}
+        for connection in connections:
+            transport = connection.transport
+            waiting = 0 if transport is None else transport.get_write_buffer_size()
+            if transport is None or not waiting:
+                continue
+            before, since = self._unread.get(connection, (0, now))
+            unread[connection] = waiting, since if waiting == before else now
+            if waiting == before and now - since >= patience:
+                transport.abort()
+        self._unread = unread
+
     def _idle(self, connection: _Opened) -> bool:
         """Whether no request is being answered.
 
@@ -62,14 +81,18 @@ class Guard:
         return getattr(connection, "_current_request", connection) is None
 
     @asynccontextmanager
-    async def watch(self, server: web.Server) -> AsyncIterator[None]:
-        """Check a running server's connections again and again."""
+    async def watch(self, server: web.Server, unread: float) -> AsyncIterator[None]:
+        """Check a running server's connections again and again.
+
+        ``unread``: seconds that a client may take to read some of what waits for it.
+        """
         loop = asyncio.get_running_loop()
 
         async def keep_watch() -> None:
             while True:
-                await asyncio.sleep(min(self._first, self._following) / 4)
+                await asyncio.sleep(min(self._first, self._following, unread) / 4)
                 self.check(server.connections, loop.time())
+                self.check_reading(server.connections, loop.time(), unread)
 
         watching = loop.create_task(keep_watch(), name="guard")
         try:

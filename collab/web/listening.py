@@ -89,7 +89,7 @@ async def listen(app: web.Application, settings: Settings) -> AsyncIterator[str]
         else:
             await _listen_unix(runner, path)
             address = f"unix:{path}"
-        async with app[GUARD].watch(runner.server):
+        async with app[GUARD].watch(runner.server, settings.limits.write_timeout):
             yield address
     finally:
         await runner.cleanup()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from collab.protocol.settings import Settings
+from collab.protocol.settings import Limits, Settings
+from collab.testing.server import serve
 from collab.web import create_app
 from collab.web.guard import Guard
 from collab.web.listening import listen
@@ -54,7 +58,7 @@ async def test_a_second_head_that_never_ends(tmp_path: Path) -> None:
 class Open:
     """A connection as the guard sees one."""
 
-    transport = None
+    transport: Any = None
 
     def __init__(self, request: object = None) -> None:
         self._current_request = request
@@ -71,7 +75,7 @@ def test_a_connection_that_is_being_answered_is_left_alone() -> None:
         def abort(self) -> None:
             cut.append(self.name)
 
-    connections = []
+    connections: list[Any] = []
     for name, request, proven in (
         ("busy", object(), True),
         ("idle", None, True),
@@ -87,3 +91,82 @@ def test_a_connection_that_is_being_answered_is_left_alone() -> None:
     assert set(cut) == {"new"}
     guard.check(connections, 2.0)
     assert set(cut) == {"new", "idle"}
+
+
+class Waiting:
+    """A transport in whose buffer something waits for the client."""
+
+    def __init__(self, *sizes: int) -> None:
+        self._sizes = iter(sizes)
+        self.cut = False
+
+    def get_write_buffer_size(self) -> int:
+        return next(self._sizes)
+
+    def abort(self) -> None:
+        self.cut = True
+
+
+def test_only_who_reads_nothing_is_cut() -> None:
+    guard = Guard()
+    transports = {
+        "nothing": Waiting(9, 9, 9, 9),
+        "a little": Waiting(9, 8, 8, 7),
+        "late": Waiting(0, 9, 9, 9),
+        "all": Waiting(9, 0, 9, 9),
+    }
+    connections: list[Any] = []
+    for transport in transports.values():
+        connection = Open(object())
+        connection.transport = transport  # a stand-in
+        connections.append(connection)
+    for now in (0.0, 1.0, 2.0, 3.0):
+        guard.check_reading(connections, now, patience=2.5)
+    assert [name for name, one in transports.items() if one.cut] == ["nothing"]
+
+
+@pytest.mark.parametrize("what", ["export/text", "content", "operations"])
+async def test_an_answer_that_nobody_reads_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    limits = Limits(write_timeout=0.5)
+    settings = Settings(data_dir=tmp_path, limits=limits)
+    async with serve(settings) as server:
+        document = await server.create_document(content="nobody reads this\n" * 300_000)
+        if what == "operations":
+            async with server.http.put(
+                f"{server.url}/api/documents/{document}/content",
+                data=io.BytesIO(b"x" * 6_000_000),
+                headers={"Content-Type": "text/plain"},
+            ) as response:
+                assert response.status == 200
+        waited, cut = asyncio.Event(), asyncio.Event()
+        check = Guard.check_reading
+
+        def noted(guard: Guard, connections: Any, now: float, patience: float) -> None:
+            connections = list(connections)
+            check(guard, connections, now, patience)
+            if guard._unread:
+                waited.set()
+            elif waited.is_set():
+                cut.set()
+
+        monkeypatch.setattr(Guard, "check_reading", noted)
+        with socket.create_connection(("127.0.0.1", server.port)) as reader:
+            head = f"GET /api/documents/{document}/{what} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            reader.sendall(head.encode())
+            async with asyncio.timeout(20):
+                await cut.wait()
+            reader.settimeout(20)
+            received = await asyncio.to_thread(_all, reader)
+        assert received.startswith(b"HTTP/1.1 200") and len(received) < 5_000_000
+
+
+def _all(reader: socket.socket) -> bytes:
+    received = b""
+    try:
+        while piece := reader.recv(1 << 20):
+            received += piece
+    except ConnectionError:
+        pass
+    return received
