@@ -15,7 +15,7 @@ const DROPPED = new Set("script style template iframe object embed svg math nosc
 const DEPTH = 100;
 
 /** Elements of one block at most, such as cells of a table: what comes after is left out. */
-export const LARGEST = 3000;
+export const LARGEST = 2000;
 
 /** Where a link may lead. */
 export const LINK = /^(?:https?|mailto):[^\u0000-\u0020]*$/i;
