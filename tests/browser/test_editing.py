@@ -296,7 +296,7 @@ async def test_what_people_write_is_never_markup(house: House) -> None:
     await eve.put_caret(3)
     if "cursors" in house.plugins:
         await ada.page.wait_for_selector(".cm-remoteFlag")
-        assert await ada.page.locator(".cm-remoteFlag").text_content() == name
+        assert await ada.page.locator(".cm-remoteFlag").text_content() == f"{name} (guest)"
     assert await ada.page.locator("#title").input_value() == payload
     assert await ada.page.title() == f"{payload} · Collab"
     assert await ada.text() == payload

@@ -166,7 +166,7 @@ async def test_several_questions_are_answered_at_once_and_only_once(tmp_path: Pa
             await one.insert(0, "@bot count\n@bot 👩\n@bot who\n")
             answered = (
                 "@bot count\n→ There are 6 words here.\n@bot 👩\n"
-                f"@bot who\n→ Here now: {one.user.name}.\n"
+                f"@bot who\n→ Here now: {one.user.label}.\n"
             )
             await becomes(one, answered)
             await bot.answer(id)
@@ -302,7 +302,7 @@ async def test_it_answers_in_the_chat(tmp_path: Path) -> None:
             post(one, "Hello\n@bot date\n@bot who")
             await heard(
                 said,
-                f"It is Monday, 23 November 2026, 09:30 UTC.\nHere now: {one.user.name}.",
+                f"It is Monday, 23 November 2026, 09:30 UTC.\nHere now: {one.user.label}.",
             )
             post(one, "I asked @bot date")
             post(one, "@bot dance")

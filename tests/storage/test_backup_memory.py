@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
+from collab.protocol.contents import Bounds
 from collab.rooms.restoring import restore
 from collab.storage import DatabaseStore
 from collab.storage.backup import written
@@ -45,7 +46,7 @@ async def test_a_long_log_comes_back_in_little_more_than_its_size(
     await sqlite_store.delete("notes")
     tracemalloc.start()
     try:
-        await restore(sqlite_store, data, COUNT * 1000)
+        await restore(sqlite_store, data, Bounds(COUNT * 1000, COUNT))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
